@@ -51,11 +51,19 @@ PROMISES = {
         "tests/tui/report/test_compare.py::test_nothing_that_a_stranger_wrote_reaches_the_terminal_raw",
         "tests/cli/test_bad_input.py::test_what_was_typed_cannot_command_the_terminal",
     ),
-    "a mistake, or what is wrong outside, is one line that names it and says what to do": (
+    "a mistake, or what is wrong outside, on another machine or with a run, is at most two lines of a "
+    "terminal that name the cause and the value and say what to do": (
         "tests/cli/test_bad_input.py::test_a_mistake_is_one_line_and_exit_code_2",
-        "tests/cli/test_error_texts.py::test_an_error_is_short_and_says_what_to_do",
+        "tests/cli/test_error_texts.py::test_an_error_is_short_names_the_value_and_says_what_to_do",
         "tests/cli/test_environment_texts.py::"
         "test_what_is_wrong_outside_is_said_briefly_with_what_it_is_about_and_what_to_do",
+        "tests/sessions/nodes/test_error_texts.py::"
+        "test_each_place_of_the_source_that_tells_of_a_node_is_among_them",
+        "tests/sessions/nodes/ray/test_error_texts.py::"
+        "test_each_place_of_the_source_that_tells_of_a_cluster_is_among_them",
+        "tests/telemetry/ssh/test_error_texts.py::"
+        "test_each_place_of_the_source_that_tells_of_ssh_is_among_them",
+        "tests/sessions/run/test_error_texts.py::test_each_place_of_the_source_that_says_so_is_among_them",
     ),
 }
 """What holds whatever goes wrong, and the tests of it."""

@@ -22,6 +22,9 @@ _ADDRESS = re.compile(
 )
 
 
+_PLAIN_END = re.compile(r"[A-Za-z0-9.:\[\]-]+(?:/metrics)?/?")
+
+
 class Node(NamedTuple):
     """A machine that is reached over ssh. `port` None: as the user's ssh configuration says."""
 
@@ -53,7 +56,10 @@ def parse_sources(words: Sequence[str]) -> SourceSpec:
     """
     if "none" in words:
         if set(words) != {"none"}:
-            raise TelemetryError(f"--telemetry: none stands alone, got {' '.join(map(plain, words))}")
+            got = plain(" ".join(map(plain, words)), 100)
+            raise TelemetryError(
+                f"--telemetry: got {got}, but none stands alone; leave it out, or the others"
+            )
         return SourceSpec()
     addresses = [word for word in words if word not in ("auto", "nvml", "host")]
     urls = [metrics_url(word) for word in addresses if not word.startswith("ssh:")]
@@ -76,8 +82,9 @@ def parse_node(word: str) -> Node:
     match = _ADDRESS.fullmatch(word)
     if match is None:
         if ":" in word.partition("://")[2].rpartition("@")[0]:
-            # Not quoted: it would show the password.
-            raise TelemetryError(f"--telemetry: an ssh address must not hold a password; {_SSH_ALLOWED}")
+            raise TelemetryError(
+                f"--telemetry: got {_masked(word)}, an ssh address must not hold a password; {_SSH_ALLOWED}"
+            )
         raise TelemetryError(f"--telemetry: got {plain(word)}; {_SSH_ALLOWED}")
     port = match["port"]
     if port is not None and not 0 < int(port) < 65536:
@@ -92,13 +99,16 @@ def metrics_url(word: str) -> str:
         TelemetryError: it is no plain http(s) address.
     """
     if "@" in word:
-        # Not quoted: it would show the password.
-        raise TelemetryError("--telemetry: an address must not hold a user name or password")
+        raise TelemetryError(
+            f"--telemetry: got {_masked(word)}, an address must not hold a user name or password; "
+            "leave them out"
+        )
     query = word.partition("?")[2]
     if "#" in word or ("?" in word and [name for name, _ in parse_qsl(query, True)] != ["model"]):
         # Nor this: a query may hold a token, and the session keeps the address.
         raise TelemetryError(
-            "--telemetry: an address must hold no query but ?model=NAME; give scheme, host, port and path"
+            f"--telemetry: got {_masked(word)}, an address must hold no query but ?model=NAME; "
+            "give scheme, host, port and path"
         )
     where = f"--telemetry: got {plain(word)}"
     try:
@@ -111,3 +121,13 @@ def metrics_url(word: str) -> str:
     if any(not char.isprintable() or char.isspace() for char in word):
         raise TelemetryError(f"{where}, which holds spaces or control characters; {ALLOWED}")
     return word if parts.path not in ("", "/") else parts._replace(path="/metrics", fragment="").geturl()
+
+
+def _masked(word: str) -> str:
+    """`word` without what may be a secret: all before an `@`, all of a query or fragment."""
+    scheme = match[0] if (match := re.match(r"[a-z]{1,10}://", word)) else ""
+    if "@" not in word:
+        return f"{plain(re.split('[?#]', word)[0], 60)}?***"
+    after = word.rpartition("@")[2]
+    host = f"@{after[:60]}" if _PLAIN_END.fullmatch(after) and not re.search("[?#]", word) else ""
+    return f"{scheme}***{host}"

@@ -90,7 +90,8 @@ class Agent:
         try:
             question = decode_question(payload)
         except (msgspec.MsgspecError, RecursionError) as error:
-            self._answers.give(number, Refusal(f"not understood: {str(error)[:200]}"))
+            why = f"not understood: {str(error)[:100]}"
+            self._answers.give(number, Refusal(f"{why}; need the same ttftop on both"))
             return
         if isinstance(question, ClockQuestion):
             self._answers.give_time(number)
@@ -135,8 +136,11 @@ class Agent:
             number, question = self._orders.get()
             try:
                 answer = self._obey(question)
-            except (OSError, ValueError) as error:
-                answer = Refusal(getattr(error, "strerror", None) or str(error))
+            except OSError as error:
+                where = error.filename or self._files.directory
+                answer = Refusal(f"{where}: {error.strerror or error}")
+            except ValueError as error:
+                answer = Refusal(str(error))
             self._answers.give(number, answer)
             if isinstance(question, Leave) and isinstance(answer, Done):
                 self.left.set()
@@ -160,7 +164,7 @@ class Agent:
             self._processes.kill()
         elif isinstance(question, Leave):
             if not self._processes.all_gone:
-                return Refusal("its workers are still there")
+                return Refusal("its workers are still there; need Kill first")
             self._files.remove()
         return Done()
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sessions.nodes.messages import NodeAnswer, Question
+from sessions.nodes.messages import NodeAnswer, Question, Refusal
+from telemetry.source import plain
 
-NO_AGENT = "it said what no agent says"
+LEAVE_OUT = "need one that answers, or leave that node out"
+
+
+def no_agent(said: str) -> str:
+    """Of a node that speaks otherwise than an agent; `said`: what it was, fit to be shown."""
+    return f"it said what no agent says: {said[:100]}; need the same ttftop there as here"
+
+
+def said_instead(answer: NodeAnswer) -> str:
+    """Of an answer that is none to the question, for `no_agent`."""
+    return plain(answer.message) if isinstance(answer, Refusal) else "an answer to something else"
 
 
 class NodeLost(Exception):
-    """The node, its agent or the way to it is gone for good: one line, fit to be shown."""
+    """The node, its agent or the way to it is gone for good: one line with the next step."""
 
 
 class Channel(Protocol):

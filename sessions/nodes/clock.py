@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
 
-from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.messages import ClockAnswer, ClockQuestion, Refusal
+from sessions.nodes.channel import Channel, NodeLost, no_agent, said_instead
+from sessions.nodes.messages import ClockAnswer, ClockQuestion
 from sessions.store.node_clocks import SAID_NS, WARNED_NS, known_within
 from sessions.store.records import NodeClock
 from telemetry.clock_offset import ClockOffset
-from telemetry.source import plain
 
 AT_THE_ENDS = 40
 """Questions before the load, and after it."""
@@ -63,12 +62,7 @@ class AskedClock:
             answer = await self._channel.ask(ClockQuestion(), PATIENCE_S)
             received_ns = self._now_ns()
             if not isinstance(answer, ClockAnswer):
-                why = (
-                    plain(answer.message, 500)
-                    if isinstance(answer, Refusal)
-                    else "an answer to something else"
-                )
-                raise NodeLost(why)
+                raise NodeLost(no_agent(said_instead(answer)))
             moved_ns = self.clock.answered(asked_ns, answer.t_ns, received_ns)
             if moved_ns is not None:
                 self._moved_ns = (self._moved_ns or 0) + moved_ns

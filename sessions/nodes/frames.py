@@ -63,7 +63,7 @@ class Frames:
         at = self._data.find(GREETING)
         if at < 0:
             if len(self._data) > MOST_NOISE_BYTES:
-                raise FrameError("it speaks, but is no agent of ttftop")
+                raise FrameError(f"{len(self._data)} bytes, and no greeting of an agent among them")
             return False
         del self._data[: at + len(GREETING)]
         self._greeted = True

@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
-from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.messages import VERSION, Hello, HelloAnswer, Refusal
+from sessions.nodes.channel import LEAVE_OUT, Channel, NodeLost, no_agent, said_instead
+from sessions.nodes.messages import VERSION, Hello, HelloAnswer
 from sessions.nodes.stream import StreamChannel, open_stream, why_it_ended
 from sessions.own_process import module_command
 from sessions.plan.config import NodesConfig
 from sessions.plan.node_words import NodeWord, parse_nodes
 from telemetry.source import plain
+from telemetry.source_spec import Node
 from telemetry.ssh.command import (
-    NOT_THERE,
+    NO_SSH,
     OPTIONS,
     ends_with_us,
     find_and_run,
     ssh_command,
     unknown_option,
+    why_not,
 )
 
 ANSWERS_S = 30.0
@@ -84,21 +87,17 @@ async def local_channel(name: str, prefix: Sequence[str] = ()) -> StreamChannel:
 async def _ssh_channel(word: NodeWord, without: frozenset[str]) -> StreamChannel:
     assert word.ssh is not None
     if shutil.which("ssh") is None:
-        raise NodeLost(f"{word.name}: ssh cannot be started (No such file or directory)")
+        raise NodeLost(f"node {word.name}: {NO_SSH}")
     argv = ssh_command(word.ssh, find_and_run(AGENT, []), _SSH_OPTIONS, without)
-    return await open_stream(word.name, ends_with_us(argv), _why_ssh_ended)
+    return await open_stream(word.name, ends_with_us(argv), partial(_why_ssh_ended, word.ssh))
 
 
-def _why_ssh_ended(code: int, said: Sequence[str]) -> str:
+def _why_ssh_ended(node: Node, code: int, said: Sequence[str]) -> str:
     # ssh's own farewell says less than what stood before it.
     telling = [line for line in said if not line.startswith("Connection to")] or list(said)
-    last = telling[-1] if telling else ""
-    if any("No module named" in line and "sessions" in line for line in telling):
-        return NOT_THERE
-    if code == 255:
-        hint = "; ttftop asks no passwords: a key must do" if "denied" in last.lower() else ""
-        return f"cannot connect ({last or 'ssh gives no reason'}){hint}"
-    return why_it_ended(code, telling)
+    missing = [line for line in telling if "No module named" in line and "sessions" in line]
+    last = next(iter(missing or telling[::-1]), "")
+    return why_not(node, code, last, "sessions") or why_it_ended(code, telling)
 
 
 def believed(hello: HelloAnswer) -> HelloAnswer:
@@ -122,15 +121,14 @@ async def introduced(channel: Channel) -> HelloAnswer:
             answer = believed(answer)
             if answer.ttftop_version == TTFTOP_VERSION and answer.version == VERSION:
                 return answer
-            why = f"ttftop {answer.ttftop_version} there, {TTFTOP_VERSION} here: install the same"
+            there, here = f"ttftop {answer.ttftop_version[:40]}", f"ttftop {TTFTOP_VERSION}"
+            if there == here:  # two checkouts, say
+                there, here = f"{there} that speaks version {answer.version}", f"version {VERSION}"
+            why = f"{there} there, {here} here; need the same on both"
         else:
-            why = (
-                plain(answer.message, 200)
-                if isinstance(answer, Refusal)
-                else "its answer is none to our question"
-            )
+            why = no_agent(said_instead(answer))
     except asyncio.TimeoutError:
-        why = f"no answer within {ANSWERS_S:g} s"
+        why = f"no answer within {ANSWERS_S:g} s; {LEAVE_OUT}"
     except NodeLost as lost:
         why = str(lost)
     except asyncio.CancelledError:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from loadgen.worker_config import Address
-from sessions.nodes.channel import NO_AGENT, Channel, NodeLost
-from sessions.nodes.clock import AT_THE_ENDS, AskedClock
+from sessions.nodes.channel import LEAVE_OUT, Channel, NodeLost, no_agent, said_instead
+from sessions.nodes.clock import AT_THE_ENDS, PATIENCE_S, AskedClock
 from sessions.nodes.messages import (
     POLLER,
     ClockQuestion,
@@ -111,7 +111,7 @@ class Node:
         try:
             answer = await self._channel.ask(question, timeout_s)
         except asyncio.TimeoutError:
-            raise NodeLost(f"no answer within {timeout_s:g} s") from None
+            raise NodeLost(f"no answer within {timeout_s:g} s; {LEAVE_OUT}") from None
         if isinstance(answer, Refusal):
             raise NodeLost(plain(answer.message, _MOST_WORDS))
         return answer
@@ -122,9 +122,9 @@ class Node:
         """
         answer = await self.ask(Reach(server.host, server.port, list(server.at)))
         if not isinstance(answer, ReachAnswer):
-            raise NodeLost(f"{NO_AGENT}: an answer to something else")
+            raise NodeLost(no_agent(said_instead(answer)))
         if not answer.at:
-            why = plain(answer.why_not, _MOST_WORDS)
+            why = plain(answer.why_not) or f"{server.host} port {server.port}"
             raise NodeLost(f"the server is not reached from there ({why}); need an address that it reaches")
         return answer
 
@@ -135,7 +135,8 @@ class Node:
         try:
             self.round_trips_ns += await self.clock.ask(AT_THE_ENDS)
         except asyncio.TimeoutError:
-            raise NodeLost("no answer to what time it is there") from None
+            why = f"no answer within {PATIENCE_S:g} s to what time it is there"
+            raise NodeLost(f"{why}; {LEAVE_OUT}") from None
 
     def keep_clock(self, origin_ns: int, append: Callable[[NodeClock], None]) -> None:
         """The workers' clock is fixed now; from now on it is written down how it goes. `origin_ns`: the
@@ -242,7 +243,7 @@ class Node:
             self._lose(str(error))
         except Exception as error:
             _log.info("node %s", self.name, exc_info=True)
-            self._lose(f"{NO_AGENT}: {plain(str(error) or type(error).__name__, _MOST_WORDS)}")
+            self._lose(no_agent(plain(str(error) or type(error).__name__)))
 
     async def _tell_all(self) -> None:
         """One message at a time: whoever carries them need not keep their order."""
@@ -272,7 +273,7 @@ class Node:
             if isinstance(answer, Refusal):
                 raise NodeLost(plain(answer.message, _MOST_WORDS))
             if not isinstance(answer, ReadAnswer):
-                raise NodeLost(f"{NO_AGENT}: an answer to something else")
+                raise NodeLost(no_agent(said_instead(answer)))
             await self._take(answer)
 
     def _on_silence(self) -> None:
@@ -284,7 +285,7 @@ class Node:
                 f"node {self.name}: no answer for {UNANSWERED_S:g} s; what it measures is kept there",
             )
         elif self._unanswered >= LOST_READS:
-            self._lose(f"no answer for {ORDER_S:g} s")
+            self._lose(f"no answer for {ORDER_S:g} s; need a network that lasts")
 
     async def _take(self, answer: ReadAnswer) -> None:
         if self._unanswered:

@@ -42,7 +42,7 @@ class NodeFiles:
             OSError: the disk refused.
         """
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}", question.name):
-            raise ValueError(f"no name for a file: {question.name[:40]!r}")
+            raise ValueError(f"no name for a file: {question.name[:40]!r}; need a plain one")
         place = self.directory / _PUT
         place.mkdir(mode=0o700, exist_ok=True)
         fd = os.open(place / question.name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -14,15 +14,17 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sessions.nodes.channel import NO_AGENT, NodeLost
+from sessions.nodes.channel import NodeLost, no_agent
 from sessions.nodes.frames import FrameError, Frames, framed
 from sessions.nodes.messages import NodeAnswer, Question, decode_answer, encode
 from telemetry.source import plain
+from telemetry.ssh.command import LOOK_THERE
 
 _READ_BYTES = 1 << 16
 _CLOSE_S = 1.5
 _LINES_KEPT = 20
 _LINE_BYTES = 1 << 12
+_MOST_SAID = 80
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ Why = Callable[[int, Sequence[str]], str]
 def why_it_ended(code: int, said: Sequence[str]) -> str:
     """Of a process that is the agent itself."""
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"its agent ended ({how}{f': {said[-1]}' if said else ''})"
+    return f"its agent ended ({how}{f': {said[-1][:_MOST_SAID]}' if said else ''}); {LOOK_THERE}"
 
 
 class StreamChannel:
@@ -101,7 +103,7 @@ class StreamChannel:
                     if answer is not None and not answer.done():
                         answer.set_result(said)
         except (FrameError, msgspec.MsgspecError) as error:
-            self._give_up(f"{NO_AGENT}: {plain(str(error))}")
+            self._give_up(no_agent(plain(str(error))))
             self._kill()
             return
         code = await self._process.wait()
@@ -150,6 +152,7 @@ async def open_stream(name: str, argv: Sequence[str], why: Why = why_it_ended) -
             start_new_session=True,  # Ctrl-C in a terminal is for the host alone
         )
     except OSError as error:
-        raise NodeLost(f"{argv[0]} cannot be started ({error.strerror})") from None
+        what = f"node {name}: {argv[0]} cannot be started: {error.strerror}"
+        raise NodeLost(f"{what}; need one process more (ulimit -a)") from None
     _log.info("%s: pid %d", name, process.pid)
     return StreamChannel(name, process, why)

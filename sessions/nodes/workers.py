@@ -18,8 +18,9 @@ import msgspec
 
 from loadgen.target.url import is_loopback
 from loadgen.worker_config import Address, WorkerConfig
+from sessions.nodes.bring import bring
 from sessions.nodes.channel import Channel, NodeLost
-from sessions.nodes.messages import HelloAnswer, Put, ReachAnswer, Start
+from sessions.nodes.messages import HelloAnswer, ReachAnswer, Start
 from sessions.nodes.mirror import Mirror
 from sessions.nodes.network import network_of_this_process
 from sessions.nodes.node import Node, NodeEvents
@@ -38,7 +39,6 @@ MOST_LEAD_NS = 1_000_000_000
 READY_S = 60.0
 APART_NS = 1_000_000
 """Instants of a change may lie so far apart on the clocks of two nodes."""
-_PART_BYTES = 1 << 20
 FETCH_PATIENCE_S = 20.0
 """At the end of a run: so long nothing may come from a node that still has something."""
 _LATE_S, _AFTER_SILENCE_S = 1.0, 5.0
@@ -138,6 +138,8 @@ class NodeWorkers:
             await self._begin()
         except (NodeLost, PlacementError) as error:
             self._told.refused(str(error))
+        except OSError as error:
+            self._told.refused(f"the nodes cannot be had: {_refused_here(error)}")
 
     async def _begin(self) -> None:
         events = NodeEvents(self.states.said, self._exited, self._lost, self._told.note)
@@ -207,7 +209,7 @@ class NodeWorkers:
                 if address.unix_path is None:
                     node.at[address.host, address.port] = (await node.reached(address)).at
             for number, path in enumerate(dict.fromkeys(files)):
-                node.files[path] = await self._bring(node, Path(path), f"file-{number}")
+                node.files[path] = await bring(node, Path(path), f"file-{number}")
 
         try:
             await self._of_each(ready, self._loaded)
@@ -215,7 +217,7 @@ class NodeWorkers:
         except NodeLost as error:
             return str(error)
         except OSError as error:
-            return f"{error.filename}: {error.strerror}"
+            return _refused_here(error)
         return ""
 
     async def _watch(self, node: Node) -> None:
@@ -228,17 +230,6 @@ class NodeWorkers:
             url = "" if away else self._watched.target_url
             role = self._watched.roles.get(node.name, self._watched.roles.get(node.hello.host, ""))
             await node.start_poller(self._watched.sources, self._watched.origin_ns, url, role)
-
-    async def _bring(self, node: Node, path: Path, name: str) -> str:
-        """Its path there."""
-        with path.open("rb") as file:
-            at = 0
-            while (data := await asyncio.to_thread(file.read, _PART_BYTES)) or not at:
-                await node.ask(Put(name, at, data))
-                at += len(data)
-                if not data:
-                    break
-        return f"{node.hello.directory}/put/{name}"
 
     async def _of_each(
         self, do: Callable[[Node], Awaitable[object]], nodes: Sequence[Node] | None = None
@@ -304,6 +295,12 @@ class NodeWorkers:
     def _look(self) -> None:
         if not self.states.alive:
             self.states.all_gone.set()
+
+
+def _refused_here(error: OSError) -> str:
+    """By this machine: what, and in what words."""
+    what = f"{error.filename}: " if error.filename else ""
+    return f"{what}{error.strerror or error}"
 
 
 async def _fetched(node: Node) -> None:

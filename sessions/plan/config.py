@@ -221,7 +221,9 @@ def _check_conversations(work: WorkloadConfig) -> None:
         ("--conversation-header", work.conversation_header),
     ):
         if given and work.turns is None:
-            raise ConfigError(f"{where}: it is of conversations; give --turns N as well")
+            raise ConfigError(
+                f"{where}: got {str(given)[:60]}, which is of conversations; give --turns N as well"
+            )
 
 
 def checked(config: RunConfig) -> RunConfig:
@@ -246,7 +248,8 @@ def checked(config: RunConfig) -> RunConfig:
         _positive("--ramp", load.ramp.to_rps, load.max_rate_rps)
         _positive("--ramp seconds", load.ramp.over_s)
         if load.concurrency is not None:
-            raise ConfigError("--ramp: is of a rate, it cannot stand beside --concurrency; give one of them")
+            beside = f"it cannot stand beside --concurrency {load.concurrency}"
+            raise ConfigError(f"--ramp: is of a rate, {beside}; give one of them")
     if load.duration_s is not None:
         _positive("--duration", load.duration_s)
     _positive("--orphan-timeout", config.orphan_timeout_s)
@@ -296,7 +299,8 @@ def checked(config: RunConfig) -> RunConfig:
         raise ConfigError(f"--give-up: got {load.give_up}, need a whole number of at least 0")
     most = WORKERS_PER_CORE * (os.cpu_count() or 1)
     if config.nodes is not None and config.target.sources:
-        raise ConfigError("--source-address: it is of this machine, and the load comes from --nodes")
+        ours = f"--source-address: got {config.target.sources[0]}, which is of this machine"
+        raise ConfigError(f"{ours}, and the load comes from --nodes; leave one of them out")
     if config.nodes is not None:
         try:
             check_nodes(config.nodes.words, config.nodes.ray)

@@ -36,8 +36,8 @@ def ray_address(text: str) -> str:
     """
     if "://" in text:
         raise NodeWordError(
-            f"{printable(text, 60)}: not by Ray Client; run ttftop on a node of the cluster with --ray auto, "
-            "or join this machine to it: ray start --address IP:6379 --num-cpus 0"
+            f"{printable(text, 60)}: not by Ray Client; need ttftop on a node of the cluster (--ray auto), "
+            "or this machine in it: ray start --address IP:6379 --num-cpus 0"
         )
     host, colon, port = text.rpartition(":")
     if text != "auto" and not (host and colon and port.isdigit() and 0 < int(port) < 65536):

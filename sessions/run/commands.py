@@ -6,14 +6,18 @@ Types and their decoding only. Who may send a command is the socket's business, 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from loadgen.errors import printable
 from loadgen.version import VERSION
 
 LINE_LIMIT_BYTES = 65536
 """A longer line is no command: the connection that sends one is closed."""
+_NEED = 'need one object a line, such as {"cmd":"hold"}'
+_NO_OBJECT = f"not a JSON object; {_NEED}"
 _SHOWN_CHARS = 40
 """So much of what cannot be understood is repeated in the answer."""
 
@@ -154,23 +158,27 @@ def decode_command(line: bytes) -> Command:
     except msgspec.ValidationError as error:
         raise CommandError(_why_not(line, str(error))) from error
     except (ValueError, RecursionError) as error:
-        raise CommandError("not a JSON object") from error
+        raise CommandError(_NO_OBJECT) from error
 
 
 def _why_not(line: bytes, error: str) -> str:
     try:
         said = msgspec.json.decode(line)
     except (ValueError, RecursionError):
-        return error
+        return f"got {printable(line.decode(errors='replace'), _SHOWN_CHARS)}: {error}; {_NEED}"
     if not isinstance(said, dict):
-        return "not a JSON object"
+        return _NO_OBJECT
     name = said.get("cmd")
     if not isinstance(name, str):
-        return "no command is named in `cmd`"
+        return f"no command is named in `cmd`; need one of {', '.join(NAMES)}"
     if name not in NAMES:
         known = ", ".join(NAMES)
-        return f"unknown command {name[:_SHOWN_CHARS]!r}: this run (ttftop {VERSION}) knows {known}"
-    return f"{name}: {error}"
+        return f"unknown command {name[:_SHOWN_CHARS]!r}; this run (ttftop {VERSION}) needs one of {known}"
+    at = re.search(r"`\$\.(\w+)`\Z", error)
+    got = "" if at is None else f"got {str(said.get(at[1]))[:_SHOWN_CHARS]!r}: "
+    (kind,) = (kind for kind in get_args(Command) if kind.__struct_config__.tag == name)
+    fields = "".join(f',"{field}":...' for field in kind.__struct_fields__)
+    return f'{name}: {got}{error}; need {{"cmd":"{name}"{fields}}}'
 
 
 def decode_answer(line: bytes) -> Answer | None:

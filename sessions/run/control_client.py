@@ -47,7 +47,7 @@ class ControlClient:
                 if answer is None:
                     self.close()
             if answer is None:
-                raise ControlError(f"{self._directory.name}: the run has ended")
+                raise ControlError(_over(self._directory))
             return answer
 
     async def stay(self, every_s: float = 1.0) -> None:
@@ -62,7 +62,7 @@ class ControlClient:
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT_BYTES)
         except OSError as error:
-            raise ControlError(f"{self._directory.name}: the run is not live ({error.strerror})") from error
+            raise ControlError(_not_live(self._directory, error.strerror or str(error))) from error
         await self._ask(self._hello)
 
     async def _ask(self, command: Command) -> Answer | None:
@@ -92,14 +92,28 @@ def send_once(directory: Path, command: Command, timeout_s: float = 5.0) -> Answ
         link.settimeout(timeout_s)
         try:
             link.connect(str(path))
+        except OSError as error:
+            raise ControlError(_not_live(directory, error.strerror or str(error))) from error
+        try:
             link.sendall(msgspec.json.encode(command) + b"\n")
             with link.makefile("rb") as lines:
                 answer = decode_answer(lines.readline(LINE_LIMIT_BYTES))
         except OSError as error:
-            raise ControlError(f"{directory.name}: the run does not answer ({error})") from error
+            late = isinstance(error, socket.timeout)
+            why = f"within {timeout_s:g} s" if late else f"({error.strerror or error})"
+            log = directory / "host.log"
+            raise ControlError(f"{directory.name}: the run does not answer {why}; see {log}") from error
     if answer is None:
-        raise ControlError(f"{directory.name}: the run has ended")
+        raise ControlError(_over(directory))
     return answer
+
+
+def _not_live(directory: Path, why: str) -> str:
+    return f"{directory.name}: the run is not live ({why}); ttftop replay shows it"
+
+
+def _over(directory: Path) -> str:
+    return f"{directory.name}: the run has ended; ttftop replay shows it"
 
 
 def _find(directory: Path) -> Path:
@@ -118,11 +132,12 @@ def _find(directory: Path) -> Path:
             raise ControlError(str(error)) from error
         # A session may come from a stranger: what it names is no other socket of ours, an ssh agent's say.
         if path.name != SOCKET_FILE or not path.parent.name.startswith(PRIVATE_PREFIX):
-            raise ControlError(f"{directory.name}: the run is not live, or has no control socket")
+            why = f"{directory.name}: the run is not live, or has no control socket"
+            raise ControlError(f"{why}; ttftop replay shows it")
     try:
         about, around = path.lstat(), path.parent.lstat()
     except OSError:
-        raise ControlError(f"{directory.name}: the run is not live (no control socket)") from None
+        raise ControlError(_not_live(directory, "no control socket")) from None
     if not stat.S_ISSOCK(about.st_mode) or {about.st_uid, around.st_uid} != {os.geteuid()}:
-        raise ControlError(f"{path}: not a control socket of yours")
+        raise ControlError(f"{path}: not a control socket of yours; need that of a run of your own")
     return path

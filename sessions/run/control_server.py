@@ -82,7 +82,7 @@ class ControlServer:
             else:
                 self.path = path
                 return ""
-        return why
+        return f"{why}; set TMPDIR to a place for one"
 
     async def _listen(self, path: Path) -> None:
         await asyncio.to_thread(path.unlink, missing_ok=True)

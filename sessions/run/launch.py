@@ -82,9 +82,8 @@ class Launched:
         while self._word is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LaunchError(
-                    f"{self.directory.name}: the supervisor did not start within {timeout_s:g} s", 3
-                )
+                why = f"{self.directory.name}: the supervisor did not start within {timeout_s:g} s"
+                raise LaunchError(f"{why}; see {self.directory / LOG_FILE}", 3)
             self._listen(left)
         if self._word.state != "running":
             raise LaunchError(self._word.message, self._word.exit_code)
@@ -113,7 +112,7 @@ class Launched:
             lines = (self.directory / LOG_FILE).read_text(errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        last = lines[-1] if lines else "no word"
+        last = lines[-1][:80] if lines else "no word"
         return f"{self.directory.name}: the supervisor died at once ({last}); see {self.directory / LOG_FILE}"
 
 

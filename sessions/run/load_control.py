@@ -176,13 +176,13 @@ class LoadControl:
         at_ns = received_ns + lead_ns
         if isinstance(command, SetRate):
             if self._curve is None:
-                raise CommandError("this is a closed loop: change its concurrency, not a rate")
+                raise CommandError(f"rate: got {command.rate_rps:g} in a closed loop, need a concurrency")
             return self._change(at_ns, received_ns, command.rate_rps)
         if isinstance(command, SetRamp):
             return self._go_over(command, at_ns, received_ns)
         if isinstance(command, SetConcurrency):
             if self._curve is not None:
-                raise CommandError("this is an open loop: change its rate, not a concurrency")
+                raise CommandError(f"concurrency: got {command.concurrency} in an open loop, need a rate")
             return self._change(at_ns, received_ns, command.concurrency)
         if isinstance(command, StepLoad):
             return self._change(at_ns, received_ns, self._stepped(at_ns, command.steps))
@@ -198,9 +198,13 @@ class LoadControl:
         if self._held is not None and self._paused_as == "draining":
             raise CommandError(_NOTHING_SENT)
         if self._trace is not None:
-            raise CommandError(f"the trace {self._trace.name} says what requests ask for")
+            raise CommandError(
+                f"the trace {self._trace.name} says what requests ask for; need a run without one"
+            )
         if self._conversations is not None:
-            raise CommandError("requests are turns of conversations: what they ask for cannot change")
+            raise CommandError(
+                "what turns of conversations ask for cannot change; need a run without --turns"
+            )
 
     def ask_for(
         self, workload: WorkloadSpec, name: str, received_ns: int, lead_ns: int = LEAD_NS
@@ -243,9 +247,11 @@ class LoadControl:
     def _go_over(self, command: SetRamp, at_ns: int, received_ns: int) -> LoadUpdate:
         """From the rate of that instant, or from the one that was asked for, to another."""
         if self._curve is None:
-            raise CommandError("this is a closed loop: a ramp is of a rate; change its concurrency")
+            raise CommandError(f"ramp: got {command.to_rps:g} rps in a closed loop, need a concurrency")
         if self._trace is not None:
-            raise CommandError(f"the trace {self._trace.name} says when requests are due: it takes no ramp")
+            raise CommandError(
+                f"ramp: the trace {self._trace.name} says when requests are due; need a rate (x of its own)"
+            )
         begin, end, over_s = command.from_rps, command.to_rps, command.over_s
         for rate_rps in (end,) if begin is None else (begin, end):
             if not 0 < rate_rps <= self._max_rate_rps:
@@ -257,7 +263,7 @@ class LoadControl:
         begin = before if begin is None else begin
         if command.shape == "exp" and begin <= 0:
             raise CommandError(
-                "ramp: one that grows by a factor cannot begin at 0: say where, like 1..32/60s:exp"
+                "ramp: one that grows by a factor cannot begin at 0; need its begin, like 1..32/60s:exp"
             )
         segments = ramp(at_ns, begin, end, over_s, command.shape)
         label = f"ramp from {_short(begin)} to {_short(end)} rps in {over_s:g} s"
@@ -272,7 +278,7 @@ class LoadControl:
 
     def _resume(self, at_ns: int, received_ns: int) -> LoadUpdate:
         if self._held is None:
-            raise CommandError("nothing is held")
+            raise CommandError("nothing is held or stopped; need one of them before a resume")
         load = self._held
         label = f"resume {load:g}" if self._curve is None else f"resume {_short(load)} rps"
         return self._set(at_ns, received_ns, load, "resume", label)

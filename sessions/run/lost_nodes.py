@@ -65,14 +65,13 @@ class LostNodes:
             self._note("error", what)
             return None
         if not node.workers and self._load.start_ns:
-            self._note("error", f"{what}; no load came from there; what it measured is in {node.place}")
+            self._note("error", f"{what}; no load came from there; see {node.place}")
             return None
         if asked is None or asked.on_lost == "end" or not left or not self._load.start_ns:
-            self._note("error", f"{what}; what it measured is in {node.place}")
+            self._note("error", f"{what}; see {node.place}")
             return RunEnd("worker_lost", 1.0, what)
         share = f"{len(node.workers)} of {self._workers.count} load workers are gone with it"
-        what += f"; {share}: what they were to send counts as not sent"
-        self._note("error", f"{what}; what it measured is in {node.place}")
+        self._note("error", f"{what}; {share}, their requests count as not sent; see {node.place}")
         self._gone += [self._last_of(number) for number in node.workers]
         return None
 

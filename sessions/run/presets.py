@@ -35,7 +35,9 @@ class Presets:
             raise CommandError(f"workload: got {name[:40]!r}, need one of {', '.join(self._known)}")
         if name and not self._fits(name):
             tokens = sum(self._known[name].longest)
-            raise CommandError(f"{name}: {tokens:,} tokens do not fit into the context of {self._context:,}")
+            raise CommandError(
+                f"{name}: {tokens:,} tokens do not fit into the context of {self._context:,}; need another"
+            )
         names = list(self._known)
         if not name:
             at = names.index(self._now)

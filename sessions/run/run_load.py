@@ -19,6 +19,8 @@ from sessions.run.worker_configs import worker_configs
 from sessions.store.journal import JournalWriter
 from sessions.worker.states import LEAD_NS, Workers
 
+LOAD_OVER = "the load has come to its end; need another run for more"
+
 if TYPE_CHECKING:
     from sessions.run.preflight import Preflight
 
@@ -130,11 +132,11 @@ class RunLoad:
             CommandError: it cannot be obeyed.
         """
         if self._control is None:
-            raise CommandError("the load has not begun yet")
+            raise CommandError("the load has not begun yet; wait for it")
         if self.end_ns is not None and received_ns >= self.end_ns:
-            raise CommandError("the load has come to its end")
+            raise CommandError(LOAD_OVER)
         if isinstance(command, SetRamp) and self._plan is not None and not self._plan.left:
-            raise CommandError("the plan sets the rate: take it from the plan first (= or an arrow)")
+            raise CommandError("the plan sets the rate; need it taken from the plan first (= or an arrow)")
         chosen, lead_ns = "", self._processes.lead_ns
         if isinstance(command, SetWorkload):
             self._control.check_workload()
@@ -168,9 +170,9 @@ class RunLoad:
             CommandError: there is none, or it neither was left nor pauses.
         """
         if self._plan is None:
-            raise CommandError("this run has no plan")
+            raise CommandError("this run has no plan; need one begun with --plan")
         if not self._plan.left and not self._plan.pausing:
-            raise CommandError("the plan is running")
+            raise CommandError("the plan is running; need the load taken from it first (= or an arrow)")
         self._plan.go_on()
 
     def ack(self, at_ns: int, state: str) -> Ack:

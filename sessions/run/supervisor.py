@@ -32,7 +32,7 @@ from sessions.run.load_workers import Heard, LoadRefused, LostNode, files_of, lo
 from sessions.run.lost_nodes import LostNodes
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
-from sessions.run.run_load import RunLoad
+from sessions.run.run_load import LOAD_OVER, RunLoad
 from sessions.run.telemetry import TelemetryRecorder
 from sessions.run.worker_configs import server_facts
 from sessions.store.disk_reserve import DiskReserve
@@ -132,7 +132,8 @@ class Supervisor:
         if not await self._ending.comes_after(ready, self._processes.ready_s):
             if self._ending.end is not None:
                 return self._ended_too_soon()
-            return SupervisorAnswer("refused", "the load workers did not start", 1)
+            late = f"the load workers did not start within {self._processes.ready_s:g} s"
+            return SupervisorAnswer("refused", f"{late}; give --debug, which keeps their logs", 1)
         self._manifest.client = self._load_workers.client()
         try:
             for warning in self._load_workers.check(found):
@@ -226,7 +227,9 @@ class Supervisor:
             return self._change_load(command, received_ns)
         if isinstance(command, AddMark):
             if self._marks >= _MARKS_CAP:
-                raise CommandError(f"{_MARKS_CAP} marks are set already, and no more are kept")
+                raise CommandError(
+                    f"{_MARKS_CAP} marks are set already, the most that are kept; leave it out"
+                )
             self._marks += 1
             self._journal.append(Mark(received_ns, command.text[:_MARK_CHARS]))
         elif isinstance(command, EndCommand):
@@ -238,7 +241,7 @@ class Supervisor:
 
     def _change_load(self, command: LoadCommand, received_ns: int) -> Ack:
         if self._ending.end is not None:
-            raise CommandError("the load has come to its end")
+            raise CommandError(LOAD_OVER)
         return self._load.change(command, received_ns)
 
     def _on_signal(self) -> None:

@@ -53,9 +53,33 @@ def find_and_run(module: str, arguments: Sequence[str]) -> str:
 
 
 NOT_THERE = (
-    "no ttftop there: its python3 cannot import it, and there is no command ttftop on the PATH of a login "
-    "nor in ~/.local/bin (pipx, uv)"
+    "no ttftop there: neither in its python3, nor as a command on the PATH of a login or in ~/.local/bin; "
+    "need it installed there (pip, pipx, uv)"
 )
+NO_SSH = "there is no ssh on the PATH here; need the client of OpenSSH"
+LOOK_THERE = "on that machine, ttftop doctor shows what is wrong"
+_MOST_SAID = 80
+"""Of what ssh says: with the rest two lines of a terminal."""
+
+
+def by_hand(node: Node) -> str:
+    """What a person types to try the same way."""
+    port = f"-p {node.port} " if node.port is not None else ""
+    return f"ssh {port}{f'{node.user}@' if node.user else ''}{node.host} true"
+
+
+def why_not(node: Node, code: int, said: str, module: str) -> str:
+    """Of an ssh that ended with `code` and `said` last, which was to run `module` there: what stood in its
+    way, and what to do; empty where nothing is known of it."""
+    said = said[:_MOST_SAID]
+    if code == 255:
+        need = f"need {by_hand(node)} to get in by a key, without a question"
+        return f"cannot connect ({said or 'ssh gives no reason'}); {need}"
+    if "No module named" in said and module in said:
+        return NOT_THERE
+    if code == 127:
+        return f"no python3 there ({said or 'exit code 127'}); need Python 3.10 or later, with ttftop in it"
+    return ""
 
 
 def command(node: Node, target_url: str, without: frozenset[str] = frozenset()) -> list[str]:

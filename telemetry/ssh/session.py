@@ -19,7 +19,7 @@ from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
-from telemetry.ssh.command import NOT_THERE, ends_with_us
+from telemetry.ssh.command import LOOK_THERE, NO_SSH, by_hand, ends_with_us, why_not
 from telemetry.ssh.protocol import (
     BEGINNING,
     MOST_LINE_BYTES,
@@ -45,7 +45,7 @@ AHEAD_NS = 5_000_000_000
 DRIFT_KNOWN_PPM = 50.0
 """A drift that is known so well is told, once."""
 STEPPED = "(one of the two slept, or was set): its times since the answer before may be wrong by as much"
-FLOODS = "it sends far more than a poller does: cut off, and not asked again"
+FLOODS = "it sends far more than a poller does: cut off, and not asked again; need this ttftop there"
 
 
 def known_within(clock: ClockOffset, here_ns: int) -> str:
@@ -83,7 +83,7 @@ class Session:
     def start(self, argv: list[str], now_ns: NowNs, interrupted: Callable[[], bool]) -> str:
         """Returns why there is no poller there, or nothing."""
         if shutil.which(argv[0]) is None:
-            return "ssh cannot be started (No such file or directory)"
+            return NO_SSH
         try:
             process = subprocess.Popen(
                 ends_with_us(argv),
@@ -93,7 +93,8 @@ class Session:
                 start_new_session=True,
             )
         except OSError as err:
-            return f"ssh cannot be started ({plain(err.strerror or str(err))})"
+            why = plain(err.strerror or str(err))
+            return f"ssh cannot be started ({why}); need one process more (ulimit -a)"
         self._process = process
         if interrupted():  # before there was a process to kill
             return "interrupted"
@@ -112,12 +113,13 @@ class Session:
                     return self._why(process)
                 if time.monotonic() < deadline:
                     continue
-                return f"no answer within {FIRST_ANSWER_S:g} s"
+                return f"no answer within {FIRST_ANSWER_S:g} s; need {by_hand(self._node)} to take less"
             if isinstance(line, str):
                 return line
             if isinstance(line, Hello):
                 if line.version != VERSION:
-                    return f"its ttftop speaks version {line.version}, ours {VERSION}: install the same there"
+                    spoken = f"its ttftop speaks version {line.version}, ours {VERSION}"
+                    return f"{spoken}; need the same ttftop on both"
                 greeted = True
                 self._ask(now_ns)
             elif isinstance(line, ClockAnswer):
@@ -262,9 +264,6 @@ class Session:
         code = process.wait()
         self._complained.wait(timeout=1.0)
         said = self._complaint or self._plain(self._strange)
-        if code == 255:
-            hint = "; ttftop asks no passwords: a key must do" if "denied" in said.lower() else ""
-            return f"cannot connect ({said or 'ssh gives no reason'}){hint}"
-        if "No module named" in said and "telemetry" in said:
-            return NOT_THERE
-        return f"the poller there ended{f' ({said})' if said else f' with code {code}'}"
+        if why := why_not(self._node, code, said, "telemetry"):
+            return why
+        return f"the poller there ended{f' ({said})' if said else f' with code {code}'}; {LOOK_THERE}"

@@ -120,7 +120,7 @@ def test_a_mistake_ends_the_process_as_it_ends_the_call(ttftop: Command) -> None
 
 def test_a_screen_without_a_terminal_is_refused_with_what_to_do_instead(typed: Command) -> None:
     done = typed("replay", str(RECORDED))
-    assert_one_line(done.stderr, "replay: needs a terminal; without one, ttftop summary")
+    assert_one_line(done.stderr, "replay: needs a terminal as stdin and stdout; without one, ttftop summary")
     assert (done.returncode, done.stdout) == (2, "")
 
 

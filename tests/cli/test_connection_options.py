@@ -108,7 +108,7 @@ def test_a_header_is_as_secret_as_a_key_from_the_command_to_the_session(
         (["--body", "model=x"], "--body: model: --model sets it"),
         (["--timeout", "first=1m"], "--timeout: got 'first=1m', need NAME=TIME such as first-token=10m; NAME is one of"),
         (["--timeout", "gap=0"], "--timeout: gap: got '0', need a length of time above 0"),
-        (["--cert-key", "x"], "--cert-key: need the certificate it belongs to as well (--cert FILE)"),
+        (["--cert-key", "x"], "--cert-key: got 'x', need the certificate it belongs to as well (--cert FILE)"),
         (["--cert", "/none"], "--cert: cannot read /none: No such file or directory"),
         (["--path", "x"], "--path: got 'x', need one such as /v3/chat/completions"),
     ],

@@ -63,9 +63,12 @@ def test_a_stage_of_a_plan_may_be_of_conversations(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--think", "2s"), "--think: it is of conversations; give --turns N as well"),
-        (("--system-tokens", "9"), "--system-tokens: it is of conversations; give --turns N as well"),
-        (("--conversation-header", "x-s"), "--conversation-header: it is of conversations"),
+        (("--think", "2s"), "--think: got 2s, which is of conversations; give --turns N as well"),
+        (
+            ("--system-tokens", "9"),
+            "--system-tokens: got 9, which is of conversations; give --turns N as well",
+        ),
+        (("--conversation-header", "x-s"), "--conversation-header: got x-s, which is of conversations"),
         (("--turns", "0"), "argument --turns: got '0', need a number of turns from 1 to 1000"),
         (("--turns", "1..2000"), "need a number of turns from 1 to 1000"),
         (("--turns", "many"), "need a number of turns from 1 to 1000, or a distribution such as 2..8"),
@@ -74,7 +77,10 @@ def test_a_stage_of_a_plan_may_be_of_conversations(
         (("--turns", "2", "--think", "histogram:x"), "--think: got 'histogram:x', need a time"),
         (("--turns", "2", "--conversation-header", "Host"), "need the name of a header such as x-session-id"),
         (("--turns", "2", "--conversation-header", "a b"), "need the name of a header such as x-session-id"),
-        (("--turns", "2", "--trace", "x"), "--turns: the trace says it; give --trace or --turns, not both"),
+        (
+            ("--turns", "2", "--trace", "x"),
+            "--turns: got '2', but the trace says it; give --trace or --turns, not both",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line(typed: Command, options: tuple[str, ...], said: str) -> None:

@@ -53,8 +53,11 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["monday", "http://127.0.0.1:1"],
             "got http://127.0.0.1:1 among others, need one server, or sessions",
         ),
-        (["monday", "--most", "4"], "limit: --most is of a search that sends requests"),
-        (["monday", "--max-in-flight", "4"], "limit: --max-in-flight is of a search that sends requests"),
+        (["monday", "--most", "4"], "--most: got '4', which is of a search that sends requests"),
+        (
+            ["monday", "--max-in-flight", "4"],
+            "--max-in-flight: got '4', which is of a search that sends requests",
+        ),
         (["monday", "--concurrency"], "no load of requests at a time is in these sessions"),
         (["tuesday"], "limit: tuesday: no session of that id, name or path"),
         (["monday", "tuesday"], "limit: tuesday: no session of that id, name or path"),

@@ -154,14 +154,17 @@ def test_a_planned_load_is_held_against_descriptors_ports_and_memory(monkeypatch
 @pytest.mark.parametrize(
     ("typed_too", "why"),
     [
-        (("--rate", "5"), "--rate: how many are in flight is seen of the server; give its URL as well"),
+        (
+            ("--rate", "5"),
+            "--rate: got '5': how many are in flight is seen of the server; give its URL as well",
+        ),
         (
             ("--rate", "5", "--concurrency", "2"),
-            "--rate: a closed loop has no rate; give --rate or --concurrency",
+            "--rate: got '5', but a closed loop has no rate; give --rate or --concurrency",
         ),
         (
             ("--output-tokens", "5"),
-            "--output-tokens: of a load that is planned; give --rate or --concurrency",
+            "--output-tokens: got '5', which is of a planned load; give --rate or --concurrency",
         ),
     ],
 )

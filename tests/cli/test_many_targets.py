@@ -32,7 +32,7 @@ PLAN = 'name = "p"\n[[targets]]\nurl = "http://node2:8000"\nweight = 2\n[[stages
         ([A, "--source-address", "0.0.0.0"], "--source-address: got '0.0.0.0', need an IP address of this machine such as 10.0.0.5"),
         ([A, "--source-address", "192.0.2.1"], "--source-address: got '192.0.2.1', need an address of this machine (cannot assign requested address)"),
         ([A, "--source-address", "127.0.0.2", "--source-address", "127.0.0.2"], "--source-address: 127.0.0.2 is named twice"),
-        (["--resume", "x", "--source-address", "127.0.0.2"], "--resume: the session says it already; leave --source-address out"),
+        (["--resume", "x", "--source-address", "127.0.0.2"], "--source-address: got '127.0.0.2', but with --resume the session says it already; leave --source-address out"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line(typed: Command, typed_words: list[str], said: str) -> None:

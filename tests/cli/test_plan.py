@@ -234,7 +234,7 @@ per_hour = 3.6
             ["plan", "check", "vllm-ci", "--set", "report.fits=['output_tps']"],
             "need two columns, as Y over X",
         ),
-        (["run", "http://h", "--scale", "0.1"], "--scale: changes a plan"),
+        (["run", "http://h", "--scale", "0.1"], "--scale: got '0.1', which changes a plan"),
         (["run", "http://h", "--plan", "kaito-vllm", "--scale", "0"], "need a number from 0.001"),
         (["run", "--resume", "nothing"], "no session of that id"),
     ],

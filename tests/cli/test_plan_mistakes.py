@@ -177,7 +177,7 @@ WRONG = {
     ),
     "an option that needs another": (
         "[run]\nsystem_tokens = 5\n" + CLOSED,
-        "line 3: run.system_tokens: it is of conversations; give --turns N as well",
+        "line 3: run.system_tokens: got 5, which is of conversations; give --turns N as well",
     ),
     "no TOML": ("[[stages]\nrate = 1\n", "line 2: Expected ']]' at the end of an array declaration (column 9); need TOML"),
     "a value that stands twice": (

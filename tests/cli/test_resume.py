@@ -21,7 +21,7 @@ from tui.options.target_options import headers_again
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--insecure"], "the session says it already; leave --insecure out"),
+        (["--insecure"], "with --resume the session says it already; leave --insecure out"),
         (["--max-in-flight", "5"], "leave --max-in-flight out"),
         (["--orphan-timeout", "9s"], "leave --orphan-timeout out"),
         (["--drain", "5s"], "leave --drain out"),

@@ -60,7 +60,9 @@ def test_a_burstiness_is_of_gamma_arrivals(options: tuple[str, ...], load: tuple
 
 def test_a_burstiness_of_other_arrivals_is_refused() -> None:
     given = parser().parse_args(["http://127.0.0.1:9", "--arrivals", "poisson", "--burstiness", "2"])
-    with pytest.raises(CommandError, match="--burstiness: it is of gamma arrivals; got --arrivals poisson"):
+    with pytest.raises(
+        CommandError, match="--burstiness, and --arrivals poisson; need --arrivals gamma, or none"
+    ):
         config(given, TargetConfig("http://127.0.0.1:9"), interactive=False)
 
 

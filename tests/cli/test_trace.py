@@ -111,11 +111,11 @@ def test_a_plan_shows_what_its_traces_come_to(typed: Command, trace: Path, tmp_p
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--speed", "2x"), "--speed: it is of a trace; give --trace FILE as well"),
-        (("--trace-rate", "2"), "--trace-rate: it is of a trace; give --trace FILE as well"),
-        (("--trace", "TRACE", "--rate", "2"), "--rate: the trace says it; give --trace or --rate, not both"),
-        (("--trace", "TRACE", "--concurrency", "2"), "--concurrency: the trace says it"),
-        (("--trace", "TRACE", "--input-tokens", "2"), "--input-tokens: the trace says it"),
+        (("--speed", "2x"), "--speed: got '2x', which is of a trace; give --trace FILE as well"),
+        (("--trace-rate", "2"), "--trace-rate: got '2', which is of a trace; give --trace FILE as well"),
+        (("--trace", "TRACE", "--rate", "2"), "--rate: got '2', but the trace says it; give"),
+        (("--trace", "TRACE", "--concurrency", "2"), "--concurrency: got '2', but the trace says it"),
+        (("--trace", "TRACE", "--input-tokens", "2"), "--input-tokens: got '2', but the trace says it"),
         (("--trace", "TRACE", "--speed", "2", "--trace-rate", "3"), "give --speed or --trace-rate, not both"),
         (("--trace", "TRACE", "--speed", "fast"), "need a speed from 0.001x to 1000x such as 2x or 0.5x"),
         (("--trace", "TRACE", "--speed", "0"), "need a speed from 0.001x to 1000x"),

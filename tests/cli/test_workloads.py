@@ -112,9 +112,12 @@ def test_what_cannot_be_is_refused_in_one_line(typed: Command, tmp_path: Path) -
     with (tmp_path / "huge.txt").open("wb") as huge:
         huge.truncate(3 << 30)
     for options, said in (
-        (("--prompts", str(tmp_path / "huge.txt")), "need a file of prompts: it is larger than 1 GiB"),
-        (("--prompts", str(tmp_path)), "need a file of prompts: it is no regular file"),
-        (("--prompts", "none"), "need a file of prompts: No such file"),
+        (
+            ("--prompts", str(tmp_path / "huge.txt")),
+            "huge.txt': it is larger than 1 GiB; need a file of prompts",
+        ),
+        (("--prompts", str(tmp_path)), "': it is no regular file; need a file of prompts"),
+        (("--prompts", "none"), "got 'none': No such file or directory; need a file of prompts"),
         (("--prefix", "0x1x1"), "--prefix: got '0x1x1', need GROUPSxMEMBERSxTOKENS"),
         (("--mix", "short-chta:1"), "--mix: got 'short-chta:1': there is no part 'short-chta'; did you mean"),
         (("--mix", "short-chat:0"), "need NAME:WEIGHT,..., each weight a number above 0"),

@@ -183,7 +183,7 @@ def test_doctor_tries_every_word_of_telemetry(command, served, dead_port):
     )
     assert said[1] == "ok  GPU 0       NVIDIA H100 80GB HBM3, 80 GiB, on node-a"
     assert said[-2] == f"!   telemetry   127.0.0.1:{dead_port}/metrics: cannot connect (Connection refused)"
-    assert said[-1].startswith("!   telemetry   ssh node2: ssh cannot be started")
+    assert said[-1].startswith("!   telemetry   ssh node2: there is no ssh on the PATH")
 
 
 def test_what_happens_to_gpus_in_mid_run_is_said_once_while_it_goes_on_and_stands_in_the_summary(

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"export: {one_line(error)}") from None
     if not stored.requests:
         raise CommandError(
-            f"export: {one_line(directory.name)}: there is no request in it; need a session with some"
+            f"export: {one_line(options.session)}: there is no request in it; need a session with some"
         )
     files = SHAPES[options.shape](stored)
     try:

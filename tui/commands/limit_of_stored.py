@@ -9,6 +9,7 @@ from pathlib import Path
 from sessions.plan.slo import parse_slo
 from tui.foreground.reading import reading
 from tui.foreground.results import print_json
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import NOT_VALID, OK, CommandError, one_line
 from tui.options.parser import Parser
 
@@ -38,8 +39,11 @@ def limit_of_stored(
             with reading(directory.name) as told:
                 sessions.append(StoredSession(*read_folded(directory, reading=told)[:3]))
         found = find_limit(sessions, parse_slo(slo), options.concurrency)
-    except (SessionError, NoStoredLimit) as error:
+    except SessionError as error:
         raise CommandError(f"limit: {one_line(error)}") from None
+    except NoStoredLimit as error:
+        more = f" and {len(directories) - 1} more" if len(directories) > 1 else ""
+        raise CommandError(f"limit: {directories[0].name}{more}: {one_line(error)}") from None
     if options.json:
         print_json(plain(found))
     else:
@@ -52,7 +56,5 @@ def _refuse_load(options: argparse.Namespace, parser: Parser) -> None:
     for action in parser._actions:
         value = getattr(options, action.dest, action.default)
         if action.option_strings and action.dest not in _TAKEN and value != action.default:
-            name = action.option_strings[-1]
-            raise CommandError(
-                f"limit: {name} is of a search that sends requests; of sessions nothing is sent"
-            )
+            got = got_by(options, action.dest)
+            raise CommandError(f"{got}, which is of a search that sends requests; leave it out for sessions")

@@ -12,6 +12,7 @@ from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
 from sessions.plan.target_config import TargetConfig
 from tui.commands.machine_checks import Finding
 from tui.options import value_types
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import CommandError
 
 if TYPE_CHECKING:
@@ -43,13 +44,18 @@ def check_planned(options: argparse.Namespace) -> None:
     CommandError: they do not go together, or nothing could be said of them.
     """
     if options.nodes and options.ray is None:
-        raise CommandError("--nodes: names of a Ray cluster's nodes; give --ray ADDRESS as well")
+        raise CommandError(
+            f"{got_by(options, 'nodes')}, which are nodes of a Ray cluster; give --ray ADDRESS as well"
+        )
     if options.rate is not None and options.concurrency is not None:
-        raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
+        got = got_by(options, "rate")
+        raise CommandError(f"{got}, but a closed loop has no rate; give --rate or --concurrency, not both")
     if options.rate is not None and options.target is None:
-        raise CommandError("--rate: how many are in flight is seen of the server; give its URL as well")
+        got = got_by(options, "rate")
+        raise CommandError(f"{got}: how many are in flight is seen of the server; give its URL as well")
     if options.output_tokens is not None and options.rate is None and options.concurrency is None:
-        raise CommandError("--output-tokens: of a load that is planned; give --rate or --concurrency as well")
+        got = got_by(options, "output_tokens")
+        raise CommandError(f"{got}, which is of a planned load; give --rate or --concurrency as well")
 
 
 def planned_load(options: argparse.Namespace, probed: ProbeResult | None) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage
 from tui.commands import run as run_command
 from tui.draw.plans import said_estimate, said_stages
-from tui.options.exit_codes import CommandError
+from tui.options.exit_codes import CommandError, one_line
 from tui.options.parser import Parser
 from tui.options.plan_checks import PlanOptions, at_its_place
 from tui.options.plan_options import plan_run_options, plan_workload
@@ -48,7 +48,9 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     if options.action == "list":
         if options.plan is not None:
-            raise CommandError("plan list: takes no name; ttftop plan show NAME shows one")
+            raise CommandError(
+                f"plan list: got {one_line(options.plan)!r}, takes no name; ttftop plan show NAME shows one"
+            )
         rows = [(name, find_plan(name).table.title) for name in names()]
         width = max(len(name) for name, _ in rows)
         print("\n".join(f"{name:{width}}  {title}" for name, title in rows))

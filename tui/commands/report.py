@@ -70,11 +70,10 @@ def _check(options: argparse.Namespace, ending: str) -> None:
     if ending == ".png":
         need(("resvg_py",), " (ttftop[png] has it); .svg holds the same charts, .html opens in any browser")
     if ending not in ENDINGS:
-        raise CommandError(
-            f"--output: got {one_line(options.output.name)!r}, need a name that ends in {allowed}"
-        )
+        raise CommandError(f"--output: got {one_line(options.output)!r}, need a name that ends in {allowed}")
     if options.requests and ending != ".csv":
-        raise CommandError(f"--requests: a row a request needs a name that ends in .csv, got {ending}")
+        got = one_line(options.output)
+        raise CommandError(f"--requests: a row a request needs a name that ends in .csv, got {got!r}")
     if options.requests and len(options.sessions) > 1:
         raise CommandError(f"--requests: got {len(options.sessions)} sessions, need one")
     if len(options.sessions) > MOST:

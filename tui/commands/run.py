@@ -10,6 +10,7 @@ from sessions.plan.config import ConfigError, RunConfig
 from tui.foreground import start
 from tui.foreground.question import ask_about_load
 from tui.options import run_options
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import CommandError
 from tui.options.parser import Parser
 from tui.options.plan_checks import at_its_place
@@ -94,7 +95,8 @@ def _resumed(options: argparse.Namespace) -> RunConfig:
     for name in ("plan", *OF_THE_STAGES, *SAID_BY_A_SESSION):
         if getattr(options, name) not in (None, [], False):
             shown = f"--{name.replace('_', '-')}"
-            raise CommandError(f"--resume: the session says it already; leave {shown} out")
+            got = got_by(options, name)
+            raise CommandError(f"{got}, but with --resume the session says it already; leave {shown} out")
     try:
         config = resumed(resting_session(start.root(options), options.resume))
         if config.plan is not None and any(stage.trace is not None for stage in config.plan.stages):

@@ -62,8 +62,9 @@ def _one(action: str, directory: Path, words: Sequence[str], options: argparse.N
 
     wanted = {"rename": (1, 1), "note": (1, 1), "tag": (1, 64), "pack": (0, 0), "repair": (0, 0)}[action]
     if not wanted[0] <= len(words) <= wanted[1]:
+        got = f" ({one_line(words[-1])[:40]!r} the last)" if words else ""
         raise CommandError(
-            f"sessions {action}: got {len(words)} words after the session, need {ACTIONS[action]}"
+            f"sessions {action}: got {len(words)} words after the session{got}, need {ACTIONS[action]}"
         )
     if action == "rename":
         rename(directory, _read(value_types.name, words[0], action))
@@ -76,7 +77,7 @@ def _one(action: str, directory: Path, words: Sequence[str], options: argparse.N
     elif action == "pack":
         file = options.output or Path(directory.name + PACK_SUFFIX)
         if file.suffix != PACK_SUFFIX:
-            raise CommandError(f"--output: got {one_line(file.name)}, need a name that ends in {PACK_SUFFIX}")
+            raise CommandError(f"--output: got {one_line(file)}, need a name that ends in {PACK_SUFFIX}")
         print(f"{one_line(file)}: {pack(directory, file):,} bytes; ttftop summary {one_line(file)}")
     else:
         for said in repair(directory) or [f"{directory.name}: every file is whole"]:

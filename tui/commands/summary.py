@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"summary: {error}") from None
     summary = folded.summary
     if options.fail_if_undecided and summary.slo is None:
-        raise CommandError("--fail-if-undecided: need targets: the session has none; give --slo")
+        raise CommandError(
+            f"--fail-if-undecided: need targets: session {directory.name} has none; give --slo"
+        )
     # Only who asks for targets here asks for a verdict; else the summary could be read, and that is all.
     asked = options.slo or options.fail_if_undecided
     code = NOT_VALID if asked and summary.slo is not None and summary.slo.verdict == "fail" else OK

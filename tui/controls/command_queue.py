@@ -50,6 +50,7 @@ class CommandQueue:
             dropped = len(self._waiting) - 1 - len(kept)
             self._waiting[1:] = kept
             why = f"{name_of(command)}: the run did not answer within {self._timeout_s:g} s"
-            return Refusal(f"{why}; {dropped} more dropped" if dropped else why)
+            more = f", {dropped} more dropped" if dropped else ""
+            return Refusal(f"{why}{more}; wait for it, and try again")
         except OSError as error:
             return Refusal(f"{name_of(command)}: the run cannot be reached ({error})")

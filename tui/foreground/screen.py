@@ -45,7 +45,8 @@ def need_terminal(command: str, instead: str) -> None:
     """
     if not is_terminal():
         lines = "--plain prints a line a second"
-        raise CommandError(f"{command}: needs a terminal; without one, {instead}; {lines}")
+        which = " and ".join(end for end in ("stdin", "stdout") if not getattr(sys, end).isatty())
+        raise CommandError(f"{command}: needs a terminal as {which}; without one, {instead}; {lines}")
 
 
 def watch(launched: Launched, options: argparse.Namespace) -> int:

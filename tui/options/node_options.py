@@ -7,6 +7,7 @@ import argparse
 from sessions.plan import roles
 from sessions.plan.config import NodesConfig
 from sessions.plan.node_words import NodeWordError, check_nodes, ray_address
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import CommandError
 
 
@@ -74,7 +75,8 @@ def nodes_asked(options: argparse.Namespace) -> NodesConfig | None:
     """
     if not options.nodes and options.ray is None:
         if options.on_node_lost is not None:
-            raise CommandError("--on-node-lost: it is of nodes; give --nodes or --ray as well")
+            got = got_by(options, "on_node_lost")
+            raise CommandError(f"{got}, which is of nodes; give --nodes or --ray as well")
         return None
     words, ray = options.nodes or [], options.ray or ""
     try:

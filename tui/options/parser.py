@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from tui.options.exit_codes import CommandError, one_line
@@ -13,6 +14,7 @@ from tui.options.typed_secrets import is_plain
 _LONG_WORD = re.compile(r"(\S{60})\S{20,}")
 """What was typed leaves room for what is allowed."""
 _CHOICES = re.compile(r" \(choose from .*\)$")
+_NO_VALUE = ("expected one argument", "expected at least one argument")
 _ROOM = 220
 """Two lines of a wide terminal, with what stands before the text."""
 
@@ -31,11 +33,24 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        text = _LONG_WORD.sub(r"\1…", re.sub(r"^argument (?:-\w, )?", "", message))
+        if message.endswith(_NO_VALUE):
+            message = self._with_next_word(message)
+        text = re.sub(r"^argument (?:-\w, )?", "", message)
+        if len(text) > _ROOM:
+            text = _LONG_WORD.sub(r"\1…", text)
         if len(text) > _ROOM:  # the choices; the help has them in lines
             text = _CHOICES.sub("", text)
         plain = text == message or ("need " not in text and " (choose from " not in text)
         raise CommandError(f"{text} (see {self.prog} --help)" if plain else text)
+
+    def _with_next_word(self, message: str) -> str:
+        """`message`, that an option has no value, with what stands in its place: `--duration -5s`."""
+        names = message.removeprefix("argument ").partition(":")[0].split("/")
+        for word, behind in pairwise(self._words):
+            if word in names and behind.startswith("-"):
+                got = f"got {one_line(behind.partition('=')[0])!r} behind it"
+                return f"{names[-1]}: {got}, need a value ({names[-1]}=VALUE where it begins with -)"
+        return message
 
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The options in `arguments`.
@@ -46,7 +61,9 @@ class Parser(argparse.ArgumentParser):
         for word in arguments:
             if word.startswith("--") and word.endswith("=--"):  # argparse would give an empty list for it
                 raise CommandError(f"{one_line(word[:-3])}: got '--', need a value (see {self.prog} --help)")
+        self._words = arguments
         options, unknown = self.parse_known_args(arguments)
+        options.typed = list(arguments)
         flags = [word.split("=")[0] for word in unknown if word.startswith("-")]
         if flags:
             near = did_you_mean(flags[0], self._option_string_actions)

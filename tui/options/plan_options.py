@@ -12,6 +12,7 @@ from sessions.plan.mix import PRESETS, MixError, MixPart, parse_mix
 from sessions.plan.plan_file import PlanFile
 from sessions.plan.stages import Stage, scaled
 from tui.options import run_options, value_types
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import CommandError
 from tui.options.parser import did_you_mean
 from tui.options.plan_checks import PlanOptions, check_limits, check_messages, read_prompts
@@ -106,12 +107,13 @@ def plan_of(options: argparse.Namespace) -> PlanConfig | None:
     if options.plan is None:
         for name in ("set", "scale"):
             if getattr(options, name):
-                raise CommandError(f"--{name}: changes a plan; give --plan as well")
+                raise CommandError(f"{got_by(options, name)}, which changes a plan; give --plan as well")
         find_mix(options, PRESETS)
         return None
     for name in OF_THE_STAGES:
         if getattr(options, name) is not None:
-            raise CommandError(f"--{name}: the stages of a plan say it; give --{name} or --plan, not both")
+            got = got_by(options, name)
+            raise CommandError(f"{got}, but the stages of a plan say it; give --{name} or --plan, not both")
     try:
         plan = find_plan(options.plan, options.set)
         stages = plan.stages()

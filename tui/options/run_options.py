@@ -13,6 +13,7 @@ from sessions.plan.config import ConfigError, LoadConfig, PlanConfig, RunConfig,
 from sessions.plan.target_config import TargetConfig
 from tui.draw.theme_names import THEMES
 from tui.options import value_types
+from tui.options.as_typed import got_by
 from tui.options.conversation_options import conversation_asked
 from tui.options.exit_codes import CommandError
 from tui.options.node_options import node_arguments, nodes_asked, role
@@ -236,14 +237,18 @@ def config(
         CommandError: a value is out of range, or two do not go together.
     """
     if options.rate is not None and options.ramp is not None:
-        raise CommandError("--rate: a ramp says its own rates; give --rate or --ramp, not both")
+        got = got_by(options, "rate")
+        raise CommandError(f"{got}, but a ramp says its own rates; give --rate or --ramp, not both")
     if options.rate is not None and options.concurrency is not None:
-        raise CommandError("--rate: a closed loop has no rate; give --rate or --concurrency, not both")
+        got = got_by(options, "rate")
+        raise CommandError(f"{got}, but a closed loop has no rate; give --rate or --concurrency, not both")
     trace = asked_trace(options)
     if options.burstiness is not None and options.arrivals not in (None, "gamma"):
-        raise CommandError(f"--burstiness: it is of gamma arrivals; got --arrivals {options.arrivals}")
+        got = got_by(options, "burstiness")
+        raise CommandError(f"{got}, and --arrivals {options.arrivals}; need --arrivals gamma, or none")
     if options.burstiness is not None and options.concurrency is not None:
-        raise CommandError("--burstiness: a closed loop has no arrivals; give --burstiness or --concurrency")
+        got = got_by(options, "burstiness")
+        raise CommandError(f"{got}, but a closed loop has no arrivals; give --burstiness or --concurrency")
     load = LoadConfig(
         **_given(
             rate_rps=options.rate if options.ramp is None else options.ramp.from_rps,

@@ -12,6 +12,7 @@ from loadgen.target.api_key import ApiKey, ApiKeyError, read_api_key
 from loadgen.target.request_headers import Header, HeaderError, parse_header, read_headers
 from loadgen.target.url import TargetError, parse_target
 from sessions.plan.target_config import OtherTarget, TargetConfig
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import CommandError, one_line, tell
 from tui.options.several_targets import check_secrets, typed_targets
 
@@ -29,11 +30,14 @@ def target(options: argparse.Namespace) -> TargetConfig:
     each = typed_targets(options)
     if not each:
         hint = ""
-        if any("://" in source for source in options.telemetry or ()):
-            hint = "; --telemetry takes all URLs that follow it, so write the server before it"
+        if taken := [source for source in options.telemetry or () if "://" in source]:
+            hint = (
+                f"; --telemetry took {one_line(taken[0])[:60]} and all behind it: write the server before it"
+            )
         raise CommandError(f"no server address given, need a URL such as {EXAMPLE}{hint}")
     if options.cert_key is not None and options.cert is None:
-        raise CommandError("--cert-key: need the certificate it belongs to as well (--cert FILE)")
+        got = got_by(options, "cert_key")
+        raise CommandError(f"{got}, need the certificate it belongs to as well (--cert FILE)")
     try:
         urls = [parse_target(one.url, proxy=options.proxy, path=options.path).url for one in each]
     except TargetError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sessions.plan.trace_config import TraceConfig
 from tui.options import value_types
+from tui.options.as_typed import got_by
 from tui.options.exit_codes import CommandError, tell
 
 if TYPE_CHECKING:
@@ -49,17 +50,16 @@ def asked_trace(options: argparse.Namespace) -> TraceConfig | None:
     if options.trace is None:
         for name in ("speed", "trace_rate"):
             if getattr(options, name) is not None:
-                shown = name.replace("_", "-")
-                raise CommandError(f"--{shown}: it is of a trace; give --trace FILE as well")
+                raise CommandError(f"{got_by(options, name)}, which is of a trace; give --trace FILE as well")
         return None
     for name in SAID_BY_A_TRACE:
         if getattr(options, name) is not None:
             shown = name.replace("_", "-")
-            raise CommandError(f"--{shown}: the trace says it; give --trace or --{shown}, not both")
+            got = got_by(options, name)
+            raise CommandError(f"{got}, but the trace says it; give --trace or --{shown}, not both")
     if options.speed is not None and options.trace_rate is not None:
-        raise CommandError(
-            "--trace-rate: it says how fast the trace is; give --speed or --trace-rate, not both"
-        )
+        got = got_by(options, "trace_rate")
+        raise CommandError(f"{got}, but --speed says it too; give --speed or --trace-rate, not both")
     return TraceConfig(options.trace, speed=options.speed, rate_rps=options.trace_rate)
 
 

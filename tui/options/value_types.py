@@ -21,6 +21,7 @@ from sessions.plan.config import (
 from sessions.plan.ramp import Ramp
 from sessions.plan.think_time import parse_think, parse_turns
 from sessions.plan.typed_values import got
+from tui.options.exit_codes import one_line
 
 if TYPE_CHECKING:
     from sessions.compare.metrics import Metric
@@ -197,7 +198,7 @@ def prompts(text: str) -> str:
         check_prompts(path)
     except MixError as error:
         why = str(error).rpartition(": ")[2]
-        raise argparse.ArgumentTypeError(f"{got(text)}, need a file of prompts: {why}") from None
+        raise argparse.ArgumentTypeError(f"got {one_line(text)!r}: {why}; need a file of prompts") from None
     return path
 
 

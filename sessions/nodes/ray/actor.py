@@ -133,12 +133,10 @@ class Relay:
                             self._answers[number] = payload
                     self._changed.notify_all()
         except FrameError as error:
-            why = str(error)
+            why = f"it said what no agent says: {error}; see Ray's log of the actor there"
         code = self._agent.wait()
         with self._changed:
-            self._gone = (
-                why or f"its agent ended with exit code {code}; Ray's log of the actor there may say why"
-            )
+            self._gone = why or f"its agent ended with exit code {code}; see Ray's log of the actor there"
             self._changed.notify_all()
         threading.Timer(_LINGER_S, os._exit, (0,)).start()
 

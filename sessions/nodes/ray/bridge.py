@@ -128,10 +128,11 @@ class Bridge:
             traceback.print_tb(error.__traceback__)
             what = type(error).__name__
             if isinstance(order, Open):
-                why = printable(f"{what}: {next(iter(str(error).splitlines()), '')}", 300)
-                answer = Refused(f"the Ray cluster at {printable(order.address)} cannot be used ({why})")
+                why = printable(f"{what}: {next(iter(str(error).splitlines()), '')}", 80)
+                where = f"the Ray cluster at {printable(order.address, 60)}"
+                answer = Refused(f"{where} cannot be used ({why}); need one that works (ray status)")
             else:  # without its text, which might bear what was asked: the API key
-                answer = Lost(f"Ray cannot be asked ({what})")
+                answer = Lost(f"Ray cannot be asked ({what}); need a cluster that works (ray status)")
         if answer is not None:
             self._say(framed(number, encode(answer)))
 
@@ -183,9 +184,9 @@ async def _within(seconds: float, do: Callable[[], Any], address: str) -> Any:
         return await asyncio.wait_for(_in_thread(do), seconds)
     except asyncio.TimeoutError:
         raise ClusterRefused(
-            f"the Ray cluster at {address} did not take us in within {seconds:g} s: is this machine one of "
-            f"its nodes (else: ray start --address {address} --num-cpus 0), is its head alive (ray status), "
-            "does it want a token that is not in ~/.ray/auth_token here?"
+            f"the Ray cluster at {address} did not take us in within {seconds:g} s: is this machine a node "
+            "of it (else: ray start --address ... --num-cpus 0), is its head alive (ray status), is its "
+            "token in ~/.ray/auth_token?"
         ) from None
 
 
@@ -195,11 +196,9 @@ def _said(error: Exception) -> str:
     causes = [line for line in lines[1:] if line.startswith("The actor")]
     said = next(iter(causes or lines), type(error).__name__)
     if any("heartbeat" in line or "health check" in line for line in lines):
-        return (
-            "Ray heard nothing of it for longer than it waits, and gave it up "
-            "(RAY_health_check_failure_threshold=30 at the start of the head makes it wait longer)"
-        )
-    return printable(f"Ray says: {said.partition(' Node Id:')[0].rstrip('.')}", 300)
+        more = "set RAY_health_check_failure_threshold=30 at the head's start"
+        return f"Ray heard nothing of it for too long; {more}"
+    return f"Ray says: {printable(said.partition(' Node Id:')[0].rstrip('.'), 100)}; see ray status there"
 
 
 async def _serve(orders: int, answers: int) -> None:

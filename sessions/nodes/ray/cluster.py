@@ -22,6 +22,7 @@ from sessions.plan.node_words import NodeWordError, ray_address
 ANSWER_S = 20.0
 """For what Ray itself would wait minutes for: the head, an actor's start."""
 _PROBE_S = 5.0
+_MOST_NAMED = 3
 _TOKEN = Path(".ray", "auth_token")
 
 
@@ -47,14 +48,15 @@ def head_address(address: str, environment: Mapping[str, str]) -> str:
     Raises:
         ClusterRefused: another form of address.
     """
+    where = "the address of a Ray cluster"
     if address == "auto":
-        address = environment.get("RAY_ADDRESS", "") or "auto"
+        address, where = environment.get("RAY_ADDRESS", "") or "auto", "RAY_ADDRESS"
         if address == "auto":
             return address
     try:
         return ray_address(address)
     except NodeWordError as error:
-        raise ClusterRefused(f"the address of a Ray cluster: {error}") from None
+        raise ClusterRefused(f"{where}: {error}") from None
 
 
 def probe(address: str) -> None:
@@ -69,8 +71,8 @@ def probe(address: str) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise ClusterRefused(
-            f"no Ray cluster at {printable(address)}: {why}; is its head running (ray status), is that its "
-            "port (6379 unless told otherwise)?"
+            f"no Ray cluster at {printable(address, 60)}: {why}; is its head running (ray status), is that "
+            "its port (6379 unless told otherwise)?"
         ) from None
 
 
@@ -92,13 +94,13 @@ class Cluster:
         except ConnectionError as error:
             if address == "auto" and "running Ray instance" in str(error):
                 raise ClusterRefused(
-                    "no Ray node runs on this machine: run ttftop on a node of the cluster, or join it: "
-                    "ray start --address IP:6379 --num-cpus 0"
+                    "no Ray node runs on this machine (auto); need ttftop on a node of the cluster, or this "
+                    "machine in it: ray start --address IP:6379 --num-cpus 0"
                 ) from None
             why = (
                 _one_line(error) or "it closes the connection without a word, as another version of Ray does"
             )
-            raise ClusterRefused(f"the Ray cluster at {address} cannot be joined by {here}: {why}") from None
+            raise ClusterRefused(_not_joined(address, here, why)) from None
         except Exception as error:
             raise ClusterRefused(_why_not(error, address, here)) from None
 
@@ -134,7 +136,10 @@ class Cluster:
                 "leave it out with --nodes"
             ) from None
         except self._ray.exceptions.RayError as error:
-            raise ClusterRefused(f"{name} could not start an actor: {_one_line(error)}") from None
+            why = _one_line(error)
+            raise ClusterRefused(
+                f"{name} could not start an actor: {why}; see ray status, or leave it out with --nodes"
+            ) from None
         resources = node["Resources"]
         return FoundNode(
             name=name,
@@ -159,12 +164,12 @@ def check(name: str, about: Mapping[str, str]) -> None:
     where = f"{name} (Python {about['python']}, {about['executable']})"
     if not about["ttftop"]:
         raise ClusterRefused(
-            f"{where} has no ttftop that could be used: {printable(about['problem'])}; install the same "
+            f"{where} has no ttftop that could be used: {printable(about['problem'], 80)}; need the same "
             f"there: pip install ttftop=={VERSION}"
         )
     if about["ttftop"] != VERSION:
         raise ClusterRefused(
-            f"{where} has ttftop {about['ttftop']}, this machine {VERSION}: install the same on all nodes"
+            f"{where} has ttftop {about['ttftop']}, this machine {VERSION}; need the same on all nodes"
         )
     here = platform.python_version()
     if about["python"].split(".")[:2] != here.split(".")[:2]:
@@ -203,9 +208,8 @@ def chosen(wanted: list[str], nodes: list[dict[str, Any]]) -> list[tuple[str, di
             or (len(word) >= 8 and node["NodeID"].startswith(word))
         ]
         if len(fits) != 1:
-            there = ", ".join(f"{name} ({node['NodeManagerAddress']})" for name, node in named)
-            how_many = "no node" if not fits else f"{len(fits)} nodes"
-            raise ClusterRefused(f"{how_many} of the cluster called {printable(word)!r}; there are {there}")
+            asked = f"--nodes: {len(fits) or 'no'} nodes of the cluster called {printable(word, 60)!r}"
+            raise ClusterRefused(f"{asked}; need one of {_some(fits or named)}")
         if fits[0] not in found:
             found.append(fits[0])
     return found
@@ -217,7 +221,19 @@ def _by_number(address: str) -> list[int]:
 
 def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return printable(lines[0], 300) if lines else ""
+    return printable(lines[0], 80) if lines else ""
+
+
+def _some(named: list[tuple[str, dict[str, Any]]]) -> str:
+    """As many as a line has room for."""
+    told = [f"{name[:40]} ({node['NodeManagerAddress']})" for name, node in named[:_MOST_NAMED]]
+    more = len(named) - len(told)
+    return ", ".join(told) + (f" and {more} more (ray status)" if more else "")
+
+
+def _not_joined(address: str, here: str, why: str) -> str:
+    need = "need the same Ray and Python here"
+    return f"the Ray cluster at {address} cannot be joined by {here}: {why}; {need}"
 
 
 def _why_not(error: Exception, address: str, here: str) -> str:
@@ -225,13 +241,13 @@ def _why_not(error: Exception, address: str, here: str) -> str:
     there = re.search(r"The cluster was started with:\s*Ray:\s*(\S+)\s*Python:\s*(\S+)", text)
     if there is not None:
         return (
-            f"the Ray cluster at {address} runs Python {there[2]} and Ray {there[1]}, this machine {here}: "
-            "both must be the same (of Python the first two numbers)"
+            f"the Ray cluster at {address} runs Python {there[2]} and Ray {there[1]}, this machine {here}; "
+            "need the same (of Python the first two numbers)"
         )
     if "No node info" in text or "node ip address" in text.lower():
         return (
-            f"this machine is no node of the Ray cluster at {address}: run ttftop on one of its nodes, or "
-            f"join it: ray start --address {address} --num-cpus 0"
+            f"this machine is no node of the Ray cluster at {address}; need ttftop on one that is, or this "
+            f"machine in it: ray start --address {address} --num-cpus 0"
         )
     if "InvalidAuthToken" in text or "auth" in type(error).__name__.lower() or "token" in text.lower():
         return (
@@ -239,4 +255,4 @@ def _why_not(error: Exception, address: str, here: str) -> str:
             "~/.ray/auth_token or into RAY_AUTH_TOKEN, and set RAY_AUTH_MODE=token"
         )
     what = _one_line(error) or type(error).__name__
-    return f"the Ray cluster at {address} cannot be joined by {here}: {what}"
+    return _not_joined(address, here, what)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from loadgen.worker_config import Address
-from sessions.nodes.channel import NodeLost
+from sessions.nodes.channel import LEAVE_OUT, NodeLost, no_agent, said_instead
 from sessions.nodes.messages import (
     ClockAnswer,
     ClockQuestion,
@@ -66,14 +66,16 @@ async def _examined(channel: RayChannel, hello: HelloAnswer, target: Address | N
         asked_ns = time.monotonic_ns()
         answer = await _asked(channel, ClockQuestion())
         took_ns = time.monotonic_ns() - asked_ns
-        assert isinstance(answer, ClockAnswer)
+        if not isinstance(answer, ClockAnswer):
+            raise NodeLost(f"node {channel.name}: {no_agent(said_instead(answer))}")
         round_trips.append(took_ns)
         if best_ns is None or took_ns < best_ns:
             best_ns, ahead_ns = took_ns, answer.t_ns - asked_ns - took_ns // 2
     reach = None
     if target is not None and target.unix_path is None:
         told = await _asked(channel, Reach(target.host, target.port, list(target.at)))
-        assert isinstance(told, ReachAnswer)
+        if not isinstance(told, ReachAnswer):
+            raise NodeLost(f"node {channel.name}: {no_agent(said_instead(told))}")
         reach = told
     within_ns = -(-(best_ns or 0) // 2)
     return NodeReport(channel.node, hello, sorted(round_trips), ahead_ns, within_ns, reach, True)
@@ -83,7 +85,9 @@ async def _asked(channel: RayChannel, question: Question) -> NodeAnswer:
     try:
         return await channel.ask(question, _ANSWER_S)
     except asyncio.TimeoutError:
-        raise NodeLost(f"{channel.name}: no answer within {_ANSWER_S:g} s") from None
+        raise NodeLost(f"node {channel.name}: no answer within {_ANSWER_S:g} s; {LEAVE_OUT}") from None
+    except NodeLost as lost:
+        raise NodeLost(f"node {channel.name}: {lost}") from None
 
 
 async def _leave(channel: RayChannel) -> None:

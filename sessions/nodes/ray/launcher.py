@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from typing import IO
@@ -13,8 +14,8 @@ from typing import IO
 import msgspec
 
 from loadgen.errors import printable
-from sessions.nodes.channel import NO_AGENT, NodeLost
-from sessions.nodes.frames import Frames, framed
+from sessions.nodes.channel import NodeLost, no_agent
+from sessions.nodes.frames import FrameError, Frames, framed
 from sessions.nodes.launchers import introduced
 from sessions.nodes.messages import HelloAnswer, NodeAnswer, Question, decode_answer, encode
 from sessions.nodes.ray import words
@@ -24,6 +25,7 @@ from sessions.own_process import SECRETS, module_command
 _OPEN_S = 90.0
 """Ray's own deadlines are inside; this is for a bridge that hangs."""
 _LEAVE_S = 6.0
+_RAY = "need a Ray that works here (ray status)"
 
 
 class RayChannel:
@@ -39,11 +41,12 @@ class RayChannel:
     async def ask(self, question: Question, timeout_s: float) -> NodeAnswer:
         asked = words.Exchange(self._number, encode(question), timeout_s)
         answer = await self._told(asked, timeout_s)
-        assert isinstance(answer, words.Exchanged)
+        if not isinstance(answer, words.Exchanged):
+            raise NodeLost(f"the bridge to Ray answered something else; {_RAY}")
         try:
             decoded: NodeAnswer = decode_answer(answer.payload)
         except msgspec.MsgspecError as error:
-            raise NodeLost(f"{NO_AGENT}: {printable(str(error))}") from None
+            raise NodeLost(no_agent(printable(str(error)))) from None
         return decoded
 
     async def close(self) -> None:
@@ -54,7 +57,7 @@ class RayChannel:
     async def _told(self, order: words.ToBridge, timeout_s: float) -> words.FromBridge:
         answer = await self._bridge.tell(order, timeout_s)
         if isinstance(answer, words.Lost):
-            raise NodeLost(f"{self.name}: {answer.message}")
+            raise NodeLost(answer.message)
         return answer
 
 
@@ -82,14 +85,14 @@ async def _joined(bridge: BridgeProcess, address: str, nodes: Sequence[str]) -> 
         NodeLost: no cluster there, not ours to use, or no such node: one line, with the next step.
     """
     if importlib.util.find_spec("ray") is None:
-        raise NodeLost("Ray is not installed in this Python: pip install 'ttftop[ray]'")
+        raise NodeLost(f"Ray is not installed in {sys.executable}; need it there: pip install 'ttftop[ray]'")
     await bridge.start()
     try:
         opened = await bridge.tell(words.Open(address, list(nodes)), _OPEN_S)
     except asyncio.TimeoutError:
         await bridge.end()
         raise NodeLost(
-            f"the Ray cluster at {printable(address)} did not answer within {_OPEN_S:g} s"
+            f"the Ray cluster at {printable(address)} did not answer within {_OPEN_S:g} s; {_RAY}"
         ) from None
     except BaseException:
         await bridge.end()
@@ -123,14 +126,23 @@ class BridgeProcess:
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # Ray's own words, for when it dies
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=self._log,
-            env={name: value for name, value in os.environ.items() if name not in SECRETS},
-        )
+        """Raises:
+        NodeLost: this machine refuses.
+        """
+        try:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115  # Ray's own words, for when it dies
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=self._log,
+                env={name: value for name, value in os.environ.items() if name not in SECRETS},
+            )
+        except OSError as error:
+            if self._log is not None:
+                self._log.close()
+            what = f"{error.filename}: " if error.filename else ""
+            raise NodeLost(f"the bridge to Ray cannot be started: {what}{error.strerror or error}") from None
         self._hearing = asyncio.ensure_future(self._hear())
 
     async def tell(self, order: words.ToBridge, timeout_s: float) -> words.FromBridge:
@@ -141,7 +153,7 @@ class BridgeProcess:
             NodeLost: it is gone.
         """
         if self._gone or self._process is None or self._process.stdin is None:
-            raise NodeLost(self._gone or "the bridge to Ray was closed")
+            raise NodeLost(self._gone or f"the bridge to Ray was closed; {_RAY}")
         number, self._number = self._number, (self._number + 1) & 0xFFFFFFFF
         answering = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
@@ -176,13 +188,23 @@ class BridgeProcess:
         process, frames = self._process, Frames()
         assert process is not None
         assert process.stdout is not None
-        while data := await process.stdout.read(1 << 18):
-            for number, payload in frames.feed(data):
-                waiting = self._waiting.get(number)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(words.decode_answer(payload))
+        try:
+            while data := await process.stdout.read(1 << 18):
+                for number, payload in frames.feed(data):
+                    waiting = self._waiting.get(number)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(words.decode_answer(payload))
+        except (FrameError, msgspec.MsgspecError) as error:  # a sitecustomize that prints, say
+            said = printable(str(error), 80)
+            who = f"the bridge to Ray ({self._command[0]})"
+            self._gone = (
+                f"{who} said what is none of its words: {said}; need a Python that prints nothing here"
+            )
+            process.kill()
         code = await process.wait()
-        self._gone = f"the bridge to Ray ended with exit code {code}{self._last_words()}"
+        self._gone = self._gone or (
+            f"the bridge to Ray ended with exit code {code}{self._last_words()}; {_RAY}"
+        )
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(NodeLost(self._gone))
@@ -194,4 +216,4 @@ class BridgeProcess:
         lines = [
             line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()
         ]
-        return f": {printable(lines[-1])}" if lines else ""
+        return f": {printable(lines[-1], 80)}" if lines else ""

@@ -34,5 +34,5 @@ def test_a_payload_longer_than_any_of_ours_is_refused_before_it_is_waited_for() 
 def test_a_stream_that_never_greets_is_given_up() -> None:
     reader = Frames(expect_greeting=True)
     reader.feed(b"x" * MOST_NOISE_BYTES)
-    with pytest.raises(FrameError, match="no agent"):
+    with pytest.raises(FrameError, match="no greeting of an agent"):
         reader.feed(b"y")

@@ -142,8 +142,10 @@ def test_a_network_that_was_away_costs_nothing_and_is_told(
         assert nodes.heard.exits == {0: 0}
         assert nodes.requests() == list(range(60))
         said = [(level, text) for level, text in nodes.heard.notes if "answer" in text]
-        assert [level for level, _ in said] == ["warning", "info"]
-        assert "answers again" in said[1][1]
+        # A busy machine alone is silent for 0.1 s now and then.
+        assert [level for level, _ in said] == ["warning", "info"] * (len(said) // 2)
+        assert said
+        assert all("answers again" in text for _, text in said[1::2])
         assert nodes.heard.lost == []
 
     run(body())
@@ -167,7 +169,7 @@ def test_a_node_that_stays_silent_is_lost_sends_no_more_and_where_its_files_are_
         assert load
         os.kill(node.hello.pid, signal.SIGSTOP)
         await until(nodes.workers.states.all_gone.is_set)
-        assert nodes.heard.lost == ["no answer for 0.3 s"]
+        assert nodes.heard.lost == ["no answer for 0.3 s; need a network that lasts"]
         os.kill(node.hello.pid, signal.SIGCONT)  # its network is back, long before the run is over
         await until(lambda: not any(map(runs, load)))
         await nodes.workers.wait_or_kill(0.0)
@@ -283,7 +285,9 @@ def test_another_version_there_is_refused_in_one_line(tmp_path: Path) -> None:
     async def body() -> None:
         # Behind the question, as an answer is.
         channel = await open_stream("far", ["sh", "-c", f"head -c 8 >&2; cat '{answer}'; exec sleep 60"])
-        with pytest.raises(NodeLost, match=r"^node far: ttftop 0\.0\.1 there, .* here: install the same$"):
+        with pytest.raises(
+            NodeLost, match=r"^node far: ttftop 0\.0\.1 there, .* here; need the same on both$"
+        ):
             await introduced(channel)
 
     run(body())

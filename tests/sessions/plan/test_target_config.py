@@ -11,5 +11,7 @@ from sessions.plan.target_config import TargetConfig
 def test_source_addresses_are_of_this_machine_and_not_of_nodes() -> None:
     target = TargetConfig("http://a", sources=["127.0.0.2"])
     assert checked(RunConfig(target)).target == target
-    with pytest.raises(ConfigError, match=r"--source-address: it is of this machine, and .* from --nodes"):
+    with pytest.raises(
+        ConfigError, match=r"--source-address: got .*, which is of this machine, and .* from --nodes"
+    ):
         checked(RunConfig(target, nodes=NodesConfig(["ssh://n"])))

@@ -72,7 +72,7 @@ def test_a_command_is_answered_and_viewers_are_counted_while_they_are_connected(
         (b"[" * 5000, b"Expected `object`, got `array`"),
         (b"\xff", b"not a JSON object"),
         (b'{"cmd":"swap_model"}', b"unknown command 'swap_model'"),
-        (b'{"cmd":"step","steps":"up"}', b"step: Expected `int`, got `str`"),
+        (b'{"cmd":"step","steps":"up"}', b"step: got 'up': Expected `int`, got `str`"),
     ],
 )
 def test_what_is_no_command_is_answered_in_words_and_the_line_stays_usable(

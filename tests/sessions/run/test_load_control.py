@@ -131,7 +131,7 @@ def test_a_ramp_out_of_range_is_refused_and_changes_nothing(command: SetRamp, sa
 
 
 def test_a_closed_loop_and_a_trace_take_no_ramp() -> None:
-    with pytest.raises(CommandError, match="a closed loop: a ramp is of a rate"):
+    with pytest.raises(CommandError, match="got 8 rps in a closed loop, need a concurrency"):
         LoadControl(LoadConfig(concurrency=4), 0).obey(SetRamp(8.0, 4.0), S)
     figures = TraceFigures(11, 5.0, 8, 3, 8, 3, 4.0)
     trace = TraceConfig("/t/azure.csv", form="azure", figures=figures, compiled="/s/trace-0.bin")

@@ -38,6 +38,7 @@ from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.launch import Launched, LaunchError, Orders, launch
 from sessions.run.place import SessionPlace
 from sessions.run.preflight import preflight
+from sessions.run.run_load import LOAD_OVER
 from sessions.run.supervisor import Supervisor
 from sessions.store.directory import hold_lock, is_live
 from sessions.store.follow import Follower, GzipFollower, following
@@ -271,12 +272,12 @@ def test_before_its_load_and_after_it_a_run_refuses_to_change_it_in_words(
 ) -> None:
     early = start(url=silent_server, wait=False)
     until(lambda: "probing" in [getattr(r, "state", "") for r in host_records(early.directory)], "the probe")
-    assert send_once(early.directory, StepLoad(1)) == Refusal("the load has not begun yet")
+    assert send_once(early.directory, StepLoad(1)) == Refusal("the load has not begun yet; wait for it")
     late = start(rate_rps=20.0)
     worker = worker_pids(late.process.pid)[0]
     os.kill(worker, signal.SIGSTOP)  # so that the run cannot end before it is asked
     assert isinstance(send_once(late.directory, FinishRun()), Ack)
-    assert send_once(late.directory, StepLoad(1)) == Refusal("the load has come to its end")
+    assert send_once(late.directory, StepLoad(1)) == Refusal(LOAD_OVER)
     os.kill(worker, signal.SIGCONT)
     late.process.wait(30)
     end = ended(late.directory)

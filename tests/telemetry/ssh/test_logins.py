@@ -15,8 +15,10 @@ from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuSamples, HostSample, SourceNote
 from telemetry.source_spec import Node
 from telemetry.ssh import allowance, session
-from telemetry.ssh.command import OPTIONS, command, unknown_option
+from telemetry.ssh.command import LOOK_THERE, NOT_THERE, OPTIONS, command, unknown_option
 from telemetry.ssh.source import SshSource
+
+BY_HAND = "need ssh node2 true to get in by a key, without a question"
 
 HELLO = '{"kind":"hello","version":1,"host":"n"}'
 ANSWERS = (
@@ -161,7 +163,9 @@ def test_an_option_that_is_not_ours_is_the_users_affair(fake_ssh):
     fake_ssh(f"echo '{said}' >&2; exit 255")
     source, records = opened()
     source.close()
-    assert messages(records) == [(False, f"ssh node2: cannot connect ({said}); tried again every 30 s")]
+    assert messages(records) == [
+        (False, f"ssh node2: cannot connect ({said}); {BY_HAND}; tried again every 30 s")
+    ]
 
 
 # where ttftop is installed
@@ -202,8 +206,7 @@ def test_where_there_is_no_ttftop_the_sentence_knows_pipx_and_uv(bare_python):
     assert messages(records) == [
         (
             False,
-            "ssh node2: no ttftop there: its python3 cannot import it, and there is no command ttftop on the "
-            "PATH of a login nor in ~/.local/bin (pipx, uv); tried again every 30 s",
+            f"ssh node2: {NOT_THERE}; tried again every 30 s",
         )
     ]
 
@@ -249,7 +252,9 @@ def test_an_ssh_that_ends_is_seen_to_end_though_what_it_left_holds_its_pipes(fak
     fake_ssh(f"sleep 600 & echo $! > {tmp_path}/pid; echo 'no route' >&2; exit 255")
     source, records = opened()
     source.close()
-    assert messages(records) == [(False, "ssh node2: cannot connect (no route); tried again every 30 s")]
+    assert messages(records) == [
+        (False, f"ssh node2: cannot connect (no route); {BY_HAND}; tried again every 30 s")
+    ]
     assert gone(int((tmp_path / "pid").read_text()))
 
 
@@ -260,7 +265,7 @@ def test_a_node_that_ends_is_seen_to_end_though_what_it_left_holds_its_pipes(fak
     source.close()
     assert messages(records)[1] == (
         False,
-        "ssh node2: the poller there ended with code 3; tried again every 30 s",
+        f"ssh node2: the poller there ended with code 3; {LOOK_THERE}; tried again every 30 s",
     )
     assert gone(int((tmp_path / "pid").read_text()))
 
@@ -301,7 +306,7 @@ def test_a_node_that_floods_us_is_cut_off_and_not_asked_again(fake_ssh, monkeypa
     source.close()
     assert messages(records)[-1] == (
         False,
-        "ssh node2: it sends far more than a poller does: cut off, and not asked again",
+        "ssh node2: it sends far more than a poller does: cut off, and not asked again; need this ttftop there",
     )
     assert source.interval_ns is None
     # What came before it was cut is bounded by what it was allowed.
@@ -388,7 +393,9 @@ def test_our_key_in_a_nodes_words_is_hidden(fake_ssh, tmp_path):
     source.close()
     assert {type(record) for record in records} >= {SourceNote, GpuDevices, GpuSamples}
     assert key[:6] not in repr(records)
-    assert messages(records)[-1][1] == "ssh node2: cannot connect (no ***); tried again every 30 s"
+    assert (
+        messages(records)[-1][1] == f"ssh node2: cannot connect (no ***); {BY_HAND}; tried again every 30 s"
+    )
 
 
 CONNECTS = """

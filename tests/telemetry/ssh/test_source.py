@@ -12,7 +12,7 @@ from telemetry.poller import Poller
 from telemetry.records import GpuDevices, GpuEvent, GpuSamples, HostSample, SourceNote
 from telemetry.source import TelemetryError
 from telemetry.source_spec import Node, parse_node
-from telemetry.ssh.command import OPTIONS, command
+from telemetry.ssh.command import LOOK_THERE, OPTIONS, command
 from telemetry.ssh.source import SshSource
 
 
@@ -152,30 +152,32 @@ def test_keys_without_uuid_are_told_apart_by_the_node(fake_ssh, nvml, monkeypatc
     [
         (
             "echo 'me@node2: Permission denied (publickey).' >&2; exit 255",
-            "ssh node2: cannot connect (me@node2: Permission denied (publickey).); ttftop asks no passwords: "
-            "a key must do; tried again every 30 s",
+            "ssh node2: cannot connect (me@node2: Permission denied (publickey).); need ssh node2 true to get in by "
+            "a key, without a question; tried again every 30 s",
         ),
         (
             "echo 'ssh: Could not resolve hostname node2' >&2; exit 255",
-            "ssh node2: cannot connect (ssh: Could not resolve hostname node2); tried again every 30 s",
+            "ssh node2: cannot connect (ssh: Could not resolve hostname node2); need ssh node2 true to get in by a "
+            "key, without a question; tried again every 30 s",
         ),
         (
             "echo '/usr/bin/python3: No module named telemetry' >&2; exit 1",
-            "ssh node2: no ttftop there: its python3 cannot import it, and there is no command ttftop on the PATH "
-            "of a login nor in ~/.local/bin (pipx, uv); tried again every 30 s",
+            "ssh node2: no ttftop there: neither in its python3, nor as a command on the PATH of a login or in "
+            "~/.local/bin; need it installed there (pip, pipx, uv); tried again every 30 s",
         ),
         (
             "echo 'sh: python3: not found' >&2; exit 127",
-            "ssh node2: the poller there ended (sh: python3: not found); tried again every 30 s",
+            "ssh node2: no python3 there (sh: python3: not found); need Python 3.10 or later, with ttftop in it; "
+            "tried again every 30 s",
         ),
-        ("exit 3", "ssh node2: the poller there ended with code 3; tried again every 30 s"),
+        ("exit 3", f"ssh node2: the poller there ended with code 3; {LOOK_THERE}; tried again every 30 s"),
         (
             "printf 'Welcome \\033[2J\\n'; exit 0",
-            "ssh node2: the poller there ended (Welcome ?[2J); tried again every 30 s",
+            f"ssh node2: the poller there ended (Welcome ?[2J); {LOOK_THERE}; tried again every 30 s",
         ),
         (
             """echo '{"kind":"hello","version":99}'; sleep 5""",
-            "ssh node2: its ttftop speaks version 99, ours 1: install the same there; tried again every 30 s",
+            "ssh node2: its ttftop speaks version 99, ours 1; need the same ttftop on both; tried again every 30 s",
         ),
     ],
 )
@@ -190,7 +192,10 @@ def test_no_ssh_on_this_machine_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     source = SshSource(Node("node2"))
     assert messages(source.open(Clock())) == [
-        (False, "ssh node2: ssh cannot be started (No such file or directory); tried again every 30 s")
+        (
+            False,
+            "ssh node2: there is no ssh on the PATH here; need the client of OpenSSH; tried again every 30 s",
+        )
     ]
 
 
@@ -218,7 +223,8 @@ def test_a_node_that_goes_away_is_told_once_and_is_back_when_it_answers(fake_ssh
     said = two_of(followed(source, clock, SourceNote), source, clock)
     assert messages(said)[1] == (
         False,
-        "ssh node2: cannot connect (Connection to node2 closed.); tried again every 30 s",
+        "ssh node2: cannot connect (Connection to node2 closed.); need ssh node2 true to get in by a key, without a "
+        "question; tried again every 30 s",
     )
     assert source.sample(clock) == []
     fake_ssh(ANSWERS + "read wait")

@@ -56,9 +56,12 @@ def test_after_a_command_without_answer_what_was_typed_is_dropped_but_the_end_of
             queue.put(command)
         assert await answers.get() == (
             StepLoad(1),
-            Refusal("step: the run did not answer within 0.01 s; 2 more dropped"),
+            Refusal("step: the run did not answer within 0.01 s, 2 more dropped; wait for it, and try again"),
         )
-        assert await answers.get() == (AbortRun(), Refusal("abort: the run did not answer within 0.01 s"))
+        assert await answers.get() == (
+            AbortRun(),
+            Refusal("abort: the run did not answer within 0.01 s; wait for it, and try again"),
+        )
         assert run.had == [StepLoad(1), AbortRun()]
         run.free.set()
         queue.put(StepLoad(2))

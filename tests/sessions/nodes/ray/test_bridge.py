@@ -57,12 +57,15 @@ def test_whatever_ray_fails_with_is_answered_in_one_printable_line(monkeypatch: 
 
     monkeypatch.setattr(bridge_module, "probe", fail)
     assert answer(words.Open("127.0.0.1:6379", [])) == words.Refused(
-        "the Ray cluster at 127.0.0.1:6379 cannot be used (RuntimeError: GCS said \\x1b[2Jno)"
+        "the Ray cluster at 127.0.0.1:6379 cannot be used (RuntimeError: GCS said \\x1b[2Jno); need one that "
+        "works (ray status)"
     )
 
 
 def test_a_question_that_cannot_be_asked_is_the_end_of_its_node() -> None:
-    assert answer(words.Exchange(7, b"", 1.0)) == words.Lost("Ray cannot be asked (IndexError)")
+    assert answer(words.Exchange(7, b"", 1.0)) == words.Lost(
+        "Ray cannot be asked (IndexError); need a cluster that works (ray status)"
+    )
 
 
 def test_it_ends_with_its_stdin_also_while_ray_hangs_in_a_thread() -> None:

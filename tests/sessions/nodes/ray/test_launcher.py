@@ -16,7 +16,9 @@ from sessions.nodes.ray.launcher import BridgeProcess, RayChannel, open_ray
 
 def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NodeLost, match=r"^Ray is not installed in this Python: pip install 'ttftop\[ray\]'$"):
+    with pytest.raises(
+        NodeLost, match=r"^Ray is not installed in /.*; need it there: pip install 'ttftop\[ray\]'$"
+    ):
         asyncio.run(open_ray("auto"))
 
 
