@@ -30,7 +30,7 @@ ERROR_KINDS: dict[str, str] = {
     "rejected": "the server was too busy to take the request (HTTP 429 or 503)",
     "server_stream_error": "the server sent an error inside the stream, after HTTP 200",
     "not_sse": "the answer was HTTP 200 but no event stream that can be read as it comes",
-    "cut_mid_stream": "the connection was lost while tokens were arriving",
+    "cut_mid_stream": "the connection was lost before the answer was whole",
     "truncated": "the stream ended cleanly without a finish reason",
     "no_tokens": "the stream ended without a single token",
     "no_embedding": "the answer was HTTP 200 but held no embedding",
@@ -52,7 +52,7 @@ MACHINE_KINDS = frozenset({"no_descriptors", "no_ports", "no_memory", "no_networ
 CLIENT_KINDS = MACHINE_KINDS | {"proxy"}
 """Failures on this side of the server: none of them says anything of it."""
 
-_HTTP = re.compile(r"http_([1-5][0-9][0-9])\Z")
+_HTTP = re.compile(r"http_([0-9]{1,3})\Z")
 
 _SAID = re.compile(r'"(?:message|detail|error|msg)"\s*:\s*"((?:[^"\\]|\\.)*)')
 _TITLE = re.compile(r"<title>\s*([^<]*)", re.IGNORECASE)

@@ -28,8 +28,18 @@ LINE_SHARE, LINE_LEAST = 5, 5
 LINE_SPAN_NS = 4_000_000_000
 """Answers that lie closer together give the line no slope."""
 
+_MOVED = "(one of the two slept, or was set): its times since it was asked before may be wrong by as much"
+
 _WANDER, _MOST_DRIFT = WANDER_PPM * 1e-6, MOST_DRIFT_PPM * 1e-6
 _HALVINGS = 30
+
+
+def moved(moves_ns: Sequence[float]) -> str:
+    """That another machine's clock moved, once or more, in words: the same live and in a summary."""
+    if len(moves_ns) == 1:
+        return f"its clock moved by {moves_ns[0] / 1e9:+.6f} s against ours {_MOVED}"
+    most_s = max(map(abs, moves_ns)) / 1e9
+    return f"its clock moved {len(moves_ns)} times, by up to {most_s:.6f} s, against ours {_MOVED}"
 
 
 class _Answer(NamedTuple):

@@ -43,6 +43,7 @@ ONLY_IN = {
         "sessions/nodes/",
         "sessions/run/",
         "sessions/store/append_file.py",
+        "sessions/store/directory.py",
         "sessions/store/follow.py",
         "tui/commands/",
         "tui/foreground/",

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen.signals import restored
@@ -70,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             code = OK  # the reader of our output left (`ttftop sessions | head`): nothing more to say
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno == errno.EIO and _terminal_is_gone():
+                code = INTERRUPTED
+            elif error.errno in _NO_ROOM or _stdout_refuses(error):
                 from tui.options.next_step import with_next_step
 
                 lost = f"what was to be printed is lost: {error.strerror}"
                 tell(f"ttftop: error: {with_next_step(lost)}")
                 code = NOT_VALID
-            elif error.errno == errno.EIO and _terminal_is_gone():
-                code = INTERRUPTED
             else:
                 raise
     forget_unread_output()
@@ -95,11 +96,25 @@ def _exit_code(arguments: list[str]) -> int:
         if (found := missing(error)) is None:
             raise
         told = found
+    except FileNotFoundError:
+        if _has_working_directory():
+            raise
+        told = CommandError("the directory that ttftop was started in is gone: cd to one that is there")
+    except MemoryError:
+        told = CommandError("no memory is left for ttftop: need more of it (ulimit -a, free)", NOT_VALID)
     from tui.options.next_step import with_next_step
     from tui.options.typed_secrets import without_secrets
 
     tell(f"ttftop: error: {one_line(with_next_step(without_secrets(str(told), arguments)))}")
     return told.exit_code
+
+
+def _has_working_directory() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 _AS_CTRL_C = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -124,6 +139,21 @@ def signals_as_ctrl_c(*, last: bool) -> Iterator[None]:
         finally:
             for number in (signal.SIGINT, *_AS_CTRL_C) if last else ():
                 signal.signal(number, signal.SIG_IGN)
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _stdout_refuses(error: OSError) -> bool:
+    """Whether `error` is of what stands where stdout goes: a disk that broke, or that is only to be read.
+
+    It refuses once more then; else there is an empty line before the traceback of a bug.
+    """
+    try:
+        print(flush=True)
+    except OSError as again:
+        return again.errno == error.errno
+    return False
 
 
 def _terminal_is_gone() -> bool:

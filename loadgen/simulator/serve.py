@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 
 from loadgen.clock import Clock, MonotonicClock
+from loadgen.errors import printable
 from loadgen.signals import restored
 from loadgen.simulator.app import create_app
 from loadgen.simulator.engine import Engine
@@ -128,7 +129,7 @@ def _idle_watch(
 
 
 def _wrong(message: str) -> int:
-    print(f"ttftop: error: simulate: {message}", file=sys.stderr)
+    print(f"ttftop: error: simulate: {printable(message, 500)}", file=sys.stderr)
     return 2
 
 

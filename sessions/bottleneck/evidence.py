@@ -13,7 +13,7 @@ class Evidence(NamedTuple):
     """
 
     active: bool = True
-    """Something was due, sent or under way."""
+    """Something was due, sent or under way, or the load is on and its next request not due yet."""
     under_way: bool = True
     """The same of the last second alone: without it nothing is left that a server could limit."""
     closed: bool = False
@@ -38,6 +38,8 @@ class Evidence(NamedTuple):
     running: float | None = None
     waiting: float | None = None
     waiting_least: float | None = None
+    """The lowest reading of 3 s."""
+    waiting_least_1s: float | None = None
     kv_pct: float | None = None
     preemptions_per_s: float | None = None
     gpu: str = ""

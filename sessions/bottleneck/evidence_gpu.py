@@ -6,9 +6,9 @@ import numpy as np
 
 from sessions.bottleneck.seconds import LEAD_S, Seconds, recent_means
 from sessions.timeline.columns import Floats, Ints
+from sessions.timeline.gpu_names import gpu_name, labels
 from sessions.timeline.load_gpus import metered
 from sessions.timeline.timeline import Timeline
-from telemetry.records import GpuDevice
 
 _MEANS = (
     *("util_pct", "sm_active_pct", "dram_active_pct", "power_w", "power_limit_w", "temperature_c"),
@@ -50,7 +50,9 @@ def gpu_evidence(timeline: Timeline, span: Seconds) -> tuple[dict[str, Floats], 
         "clock_mhz": of["sm_clock_mhz"][worst, here],
         "clock_max_mhz": np.broadcast_to(clock_max, of["sm_clock_mhz"].shape)[worst, here],
     }
-    names = _names(devices)
+    known = [gpu.device(at_ns) for gpu in timeline.gpus.values() if gpu.since_ns <= at_ns]
+    # Of a single one there is nothing to tell apart.
+    names = [gpu_name(label) for label in labels(devices, known)] if len(devices) > 1 else [""]
     return columns, [names[i] for i in worst[LEAD_S:].tolist()]
 
 
@@ -70,11 +72,3 @@ def _most(each: Floats) -> Floats:
     """The highest of the GPUs by second; NaN where none is known."""
     known = np.isfinite(each)
     return np.where(known.any(axis=0), np.where(known, each, -np.inf).max(axis=0), np.nan)
-
-
-def _names(devices: list[GpuDevice]) -> list[str]:
-    """`GPU2`, or `node2:2` where there are several hosts; empty where there is but one GPU."""
-    if len(devices) < 2:
-        return [""]
-    several_hosts = len({device.host for device in devices}) > 1
-    return [f"{device.host}:{device.index}" if several_hosts else f"GPU{device.index}" for device in devices]

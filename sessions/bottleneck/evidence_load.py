@@ -20,12 +20,12 @@ from sessions.timeline.timeline import Timeline
 
 _STEADY = 0.002
 """Of the rate: one that moves by more within a second is on a ramp."""
-_TICK_SUMS = ("due", "sent", "succeeded", "failed", "output_tokens", "dt")
+_TICK_SUMS = ("due", "sent", "succeeded", "failed", "output_tokens", "dt", "rate_rps", "concurrency")
 
 
 def load_evidence(timeline: Timeline, span: Seconds) -> dict[str, Floats]:
     """The fields of `Evidence` that ticks tell; `activity` of the last 3 s and `under_way` of the last are
-    0 where there was none."""
+    0 where there was none. A load that is on is activity, however long its next request lets wait."""
     ticks = timeline.ticks
     rows = ticks.upto(span.edges)
     sums = dict(zip(_TICK_SUMS, ticks.sums(_TICK_SUMS, rows).sum(axis=2), strict=True))
@@ -51,7 +51,7 @@ def load_evidence(timeline: Timeline, span: Seconds) -> dict[str, Floats]:
     growth = np.where(_settled(timeline, span), in_flight - before(in_flight, GROWTH_S), np.nan)
     under_way = sums["due"] + sums["sent"] + np.nan_to_num(in_flight)
     return {
-        "activity": trailing(under_way, RECENT_S),
+        "activity": trailing(under_way, RECENT_S) + sums["rate_rps"] + sums["concurrency"],
         "under_way": under_way,
         "due_rps": due,
         "sent_rps": sent,

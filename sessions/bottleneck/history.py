@@ -11,7 +11,7 @@ import numpy as np
 from sessions.bottleneck.client_saturation import SECOND_NS
 from sessions.bottleneck.client_seconds import ClientSeconds
 from sessions.bottleneck.evidence_by_second import evidence, next_cut
-from sessions.bottleneck.hysteresis import hysteresis_after, hysteresis_over, next_hysteresis
+from sessions.bottleneck.hysteresis import HOLD, hysteresis_over, next_hysteresis, shown_after
 from sessions.bottleneck.judged import Judged
 from sessions.bottleneck.names import limit_name
 from sessions.bottleneck.rules import IDLE, ROOM, Bottleneck
@@ -23,7 +23,7 @@ _BLOCK = 300
 """Seconds that are looked at in one go; bounds the memory."""
 _CALL = 20
 """What it costs to look at any, in seconds more to look at."""
-_QUIET = LEAD_S + 4
+_QUIET = LEAD_S + HOLD + 1
 """Seconds after a tick, and after the server was lost or found, in which what binds may still become another.
 
 Later, and until the next of them, either nothing is under way, or a client has not run since, or the server
@@ -172,8 +172,7 @@ class BottleneckHistory:
         second = at_ns // SECOND_NS - 1
         if self._near is None or self._near[0] != second:
             first = max(second + 1 - _NEAR, self._first)
-            known = hysteresis_after(evidence(self._timeline, first, second + 1))
-            self._near = second, None if known is None else known.shown
+            self._near = second, shown_after(evidence(self._timeline, first, second + 1))
         return self._near[1]
 
     def since_ns(self, at_ns: int) -> int:

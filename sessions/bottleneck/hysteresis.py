@@ -1,5 +1,9 @@
-"""What is shown while rules come and go: a limit must hold for some seconds before it takes the place of
-another. Pure. The beginning and the end of load are shown at once, and no limit outlives what it limits.
+"""What is shown while rules come and go. Pure.
+
+Until a limit has been named since load began, the line waits for nothing: what says more than it does is
+said at once. From then on another takes the place of what is shown when it was found in `HOLD` of the last
+`WINDOW` seconds, so that one that comes and goes does not flicker. The beginning and the end of load are
+shown at once, and no limit outlives what it limits.
 """
 
 from __future__ import annotations
@@ -10,29 +14,49 @@ from typing import NamedTuple
 from sessions.bottleneck.evidence import Evidence
 from sessions.bottleneck.rules import IDLE, NAMES, ROOM, UNKNOWN, Bottleneck, bottleneck_of
 
-HOLD = 3
-"""Seconds that must agree, the first and the last of which lie 2 s apart."""
+HOLD, WINDOW = 4, 6
+"""Seconds that must agree, of so many."""
+_SAYS = {IDLE: 0, UNKNOWN: 1, ROOM: 2}
+"""How much it says that one of these is found; a limit says the most."""
 
 
 class Hysteresis(NamedTuple):
     """What is shown at the end of one second, and what may take its place."""
 
     shown: Bottleneck = Bottleneck(IDLE, "")
-    candidate: str = ""
-    seconds: int = 0
-    """In a row in which the candidate was found."""
+    named: bool = False
+    """A limit was shown since load began."""
+    lately: tuple[str, ...] = ()
+    """What was found since the shown one took the line, in the last `WINDOW` seconds from the first of them
+    in which it was something else; empty where it was in none."""
 
 
 def next_hysteresis(before: Hysteresis, of: Evidence) -> Hysteresis:
     """One second on."""
-    found = bottleneck_of(of, before.shown.limit)
-    if found.limit == before.shown.limit:
-        return Hysteresis(found)
-    seconds = before.seconds + 1 if found.limit == before.candidate else 1
-    over = not of.under_way and found.limit in (ROOM, UNKNOWN)
-    if seconds >= HOLD or over or IDLE in (found.limit, before.shown.limit):
-        return Hysteresis(found)
-    return Hysteresis(before.shown, found.limit, seconds)
+    shown = before.shown.limit
+    found = bottleneck_of(of, shown)
+    lately = (*before.lately, found.limit)[-WINDOW:]
+    if found.limit == shown:
+        return Hysteresis(found, before.named, _from_the_first_other(lately, shown))
+    if (
+        IDLE in (found.limit, shown)
+        or (not of.under_way and found.limit in (ROOM, UNKNOWN))
+        or (not before.named and _says(found.limit) > _says(shown))
+        or lately.count(found.limit) >= HOLD
+        or (len(lately) == WINDOW and shown not in lately)  # rivals in turn, and it is none of them
+    ):
+        is_limit = found.limit not in _SAYS
+        return Hysteresis(found, is_limit or (before.named and found.limit != IDLE))
+    return Hysteresis(before.shown, before.named, _from_the_first_other(lately, shown))
+
+
+def _says(name: str) -> int:
+    return _SAYS.get(name, 3)
+
+
+def _from_the_first_other(lately: tuple[str, ...], shown: str) -> tuple[str, ...]:
+    first = next((i for i, name in enumerate(lately) if name != shown), len(lately))
+    return lately[first:]
 
 
 def hysteresis_over(
@@ -47,17 +71,17 @@ def hysteresis_over(
     return out
 
 
-def hysteresis_after(evidence: Iterable[Evidence]) -> Hysteresis | None:
+def shown_after(evidence: Iterable[Evidence]) -> Bottleneck | None:
     """What is shown after these seconds whatever was shown before them; None where they do not tell.
 
-    `HOLD` seconds in a row in which the same is found whichever limit is in force leave no trace of what was
-    before them, nor does one without load.
+    `WINDOW` seconds in a row in which the same is found whichever limit is in force leave no trace of what
+    was before them but whether a limit had been named, nor does one without load.
     """
-    known: Hysteresis | None = None
+    may_be: set[Hysteresis] = set()
     same: list[str] = []
     for second in evidence:
-        if known is not None:
-            known = next_hysteresis(known, second)
+        if may_be:
+            may_be = {next_hysteresis(one, second) for one in may_be}
             continue
         found = {bottleneck_of(second, in_force) for in_force in NAMES}
         if len(found) > 1:
@@ -65,6 +89,9 @@ def hysteresis_after(evidence: Iterable[Evidence]) -> Hysteresis | None:
             continue
         (only,) = found
         same = [*same, only.limit] if same[-1:] == [only.limit] else [only.limit]
-        if len(same) >= HOLD or only.limit == IDLE:
-            known = Hysteresis(only)
-    return known
+        if len(same) >= WINDOW or only.limit == IDLE:
+            # Under `no load` none has been named, under a limit one has.
+            named = {only.limit not in _SAYS, only.limit != IDLE}
+            may_be = {Hysteresis(only, one) for one in named}
+    shown = {one.shown for one in may_be}
+    return shown.pop() if len(shown) == 1 else None

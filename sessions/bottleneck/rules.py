@@ -232,12 +232,17 @@ def bottleneck_of(of: Evidence, in_force: str = "") -> Bottleneck:
 
 
 def _queue_stands(of: Evidence, held: bool) -> bool:
-    """A queue that does not empty: a request that waits for the next step is none."""
+    """A queue that does not empty: a request that waits for the next step is none. For a second is long
+    enough where more wait than run: a step lets in all that wait for it alone."""
     if of.waiting is None:
         return False
     if held:
         return of.waiting >= WAITING_HELD
-    return of.waiting >= WAITING and (of.waiting_least is None or of.waiting_least >= 1)
+    if of.waiting_least_1s is not None and of.running is not None:
+        least = of.waiting_least_1s
+        if least >= WAITING and least > of.running:
+            return True
+    return of.waiting >= WAITING and of.waiting_least is not None and of.waiting_least >= 1
 
 
 def _said(*parts: str) -> str:

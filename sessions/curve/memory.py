@@ -13,7 +13,7 @@ from sessions.curve.baseline import Baseline, Polled, opened, others
 from sessions.curve.curve import Curve, curve_of
 from sessions.curve.loads import SECOND_NS, LoadStage, loads_upto
 from sessions.curve.point import Point, point_of, with_intervals
-from sessions.curve.what_if import Held, RequestTimes, WhatIf
+from sessions.curve.what_if import ALL_READ, Held, RequestTimes, WhatIf
 from sessions.plan.slo import Target
 from sessions.store.manifest import Manifest, SessionError
 from sessions.summary.digest import Digest
@@ -25,8 +25,6 @@ from sessions.timeline.timeline import Timeline
 KNOWN_CAP = 1200
 POINTS_A_FRAME, POINTS_A_POLL, INTERVALS_A_POLL = 30, 10, 2
 """Some 2 ms each, an interval some 10."""
-ALL_READ = 0.99
-"""Of the requests: those of the last tick may not be there yet."""
 _Key = tuple[LoadStage, int]
 
 

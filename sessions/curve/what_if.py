@@ -20,6 +20,9 @@ from sessions.summary.slo import ASKED_OF_ONE, asked_of_one
 from sessions.timeline.columns import Ints
 from sessions.timeline.requests import NONE
 
+ALL_READ = 0.99
+"""Of the requests: those of the last tick may not be there yet."""
+
 
 class Held(NamedTuple):
     """How many requests of a stretch held every target."""

@@ -12,6 +12,7 @@ from sessions.frame.schema import Frame, Gpu, Power
 from sessions.store.manifest import Manifest
 from sessions.timeline.columns import Floats, Table
 from sessions.timeline.energy import lately
+from sessions.timeline.gpu_names import labels
 from sessions.timeline.gpus import THROTTLED, GpuColumns, place, reasons
 from sessions.timeline.timeline import Timeline
 
@@ -50,7 +51,7 @@ def gpus_known(timeline: Timeline, at_ns: int) -> list[GpuColumns]:
 
 def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
     known = gpus_known(timeline, axis.at_ns)
-    several_hosts = len({gpu.device(axis.at_ns).host for gpu in known}) > 1
+    called = labels([gpu.device(axis.at_ns) for gpu in known])
     found: dict[int, Gpu] = {}
     for together in alike([gpu.samples(axis.at_ns) for gpu in known], axis):
         means = together.means(_DRAWN, axis)
@@ -58,7 +59,7 @@ def gpus_at(timeline: Timeline, axis: Axis) -> tuple[Gpu, ...]:
         each = zip(together.numbers, together.tables, means, seen, _throttled(together), strict=True)
         for number, samples, drawn, known_of, throttled_pct in each:
             of_it = _Read(samples, together.row, together.hold_ns, drawn, known_of, throttled_pct)
-            found[number] = _gpu(known[number], several_hosts, axis, of_it)
+            found[number] = _gpu(known[number], called[number], axis, of_it)
     return tuple(found[number] for number in range(len(known)))
 
 
@@ -75,7 +76,7 @@ class _Read(NamedTuple):
     throttled_pct: float | None
 
 
-def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis, read: _Read) -> Gpu:
+def _gpu(gpu: GpuColumns, label: str, axis: Axis, read: _Read) -> Gpu:
     device, samples, row, hold_ns = gpu.device(axis.at_ns), read.samples, read.row, read.hold_ns
     history = dict(zip(_DRAWN, read.drawn, strict=True))
     known = dict(zip(_DRAWN, read.known, strict=True))
@@ -98,9 +99,8 @@ def _gpu(gpu: GpuColumns, several_hosts: bool, axis: Axis, read: _Read) -> Gpu:
     total = device.memory_total_bytes if total is None else total
     limit = now("power_limit_w")
     age_ns = axis.at_ns - float(samples["t"][row - 1]) + (now("age_ns") or 0.0) if row else None
-    label = str(device.index) if not device.mig else f"{device.index} {device.mig}"
     return Gpu(
-        label=f"{device.host}:{label}" if several_hosts else label,
+        label=label,
         name=device.name,
         util_pct=now("util_pct"),
         memory_used_bytes=whole("memory_used_bytes"),

@@ -12,6 +12,7 @@ from sessions.bottleneck.evidence import Evidence
 from sessions.bottleneck.rules import FIGURES
 from sessions.frame.gpu_trouble import counted
 from sessions.frame.schema import Gpu, Limit, Server
+from sessions.timeline.gpu_names import gpu_name
 
 
 def limit_now(
@@ -25,7 +26,7 @@ def limit_now(
     most = max(working, key=lambda gpu: gpu.power_w or 0.0, default=None)
     name = ""
     if most is not None and len(gpus) > 1:
-        name = most.label if ":" in most.label else f"GPU{most.label}"
+        name = gpu_name(most.label)
     shown = Evidence(
         in_flight=float(in_flight),
         closed=closed,

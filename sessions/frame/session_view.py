@@ -93,6 +93,8 @@ class SessionView:
         for mark in notes:
             self.timeline.set_beside(mark)
         self._heard = self._heard or bool(records)
+        if records and not locked:
+            locked = is_live(self.directory)  # it began between the question and the reading
         changed = changed or bool(records) or bool(notes) or locked != self.locked or self._looking
         self._looking = False  # unless the next frame asks again
         if self._curve is not None and not self.behind:

@@ -12,7 +12,7 @@ from sessions.nodes.channel import Channel, NodeLost, no_agent, said_instead
 from sessions.nodes.messages import ClockAnswer, ClockQuestion
 from sessions.store.node_clocks import SAID_NS, WARNED_NS, known_within
 from sessions.store.records import NodeClock
-from telemetry.clock_offset import ClockOffset
+from telemetry.clock_offset import ClockOffset, moved
 
 AT_THE_ENDS = 40
 """Questions before the load, and after it."""
@@ -123,11 +123,7 @@ class AskedClock:
     def _tell(self, record: NodeClock, note: Note) -> None:
         name = record.node
         if record.moved_ns is not None:
-            note(
-                "warning",
-                f"node {name}: its clock moved by {record.moved_ns / 1e9:+.6f} s against ours (one of the "
-                "two slept, or was set): its times since it was asked before may be wrong by as much",
-            )
+            note("warning", f"node {name}: {moved([record.moved_ns])}")
         if record.within_ns > self._said_ns:
             warned = record.within_ns > WARNED_NS
             self._said_ns = 1 << 62 if warned else WARNED_NS

@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import stat
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ PACK_SUFFIX = ".ttftop"
 """Ends the name of a session that is one file (`sessions.store.pack`)."""
 _ID = re.compile(r"\d{8}-\d{6}-.")
 _NAME_CAP = 60
+_LOCK_TRIES = 20
+_LOCK_RETRY_S = 0.01
 
 
 def default_root() -> Path | None:
@@ -156,14 +159,16 @@ def _changed(directory: Path) -> int:
 
 def find(root: Path, text: str) -> Path:
     """The session that a person means: a path (also of a packed one), an id, the start of one, a name; `last`
-    or "" is the newest.
+    is the newest.
 
     Several sessions of exactly that name: the newest.
 
     Raises:
         SessionError: none, or more than one fits.
     """
-    if text and (os.sep in text or text in (".", "..")):
+    if not text:  # a variable of a script that was never set, and whoever removes by it means no session
+        raise SessionError("got an empty word, need an id, the start of one, a name, a path, or last")
+    if os.sep in text or text in (".", ".."):
         try:
             path = Path(text).expanduser()
         except RuntimeError:
@@ -174,7 +179,7 @@ def find(root: Path, text: str) -> Path:
     if text.endswith(PACK_SUFFIX) and Path(text).is_file():
         return Path(text)
     sessions = listing(root)
-    if text in ("", "last"):
+    if text == "last":
         mine = [path for path in sessions if os.access(path, os.R_OK | os.X_OK)]
         if not sessions:
             raise SessionError(f"{root}: no sessions yet; ttftop run and ttftop demo make some")
@@ -218,7 +223,7 @@ def hold_lock(directory: Path) -> int:
         raise SessionError(f"{path}: {error.strerror}") from None
     flocked = True
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(fd)
     except BlockingIOError:
         os.close(fd)
         raise SessionError(
@@ -234,6 +239,18 @@ def hold_lock(directory: Path) -> int:
             os.close(fd)
             raise SessionError(f"{path}: {error.strerror}") from None
     return fd
+
+
+def _lock(fd: int) -> None:
+    """Takes the lock that nobody else may hold; who asks whether it is held has it for a moment as well."""
+    for left in range(_LOCK_TRIES - 1, -1, -1):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(_LOCK_RETRY_S)
 
 
 def is_live(directory: Path) -> bool:

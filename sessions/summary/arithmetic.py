@@ -15,6 +15,11 @@ def total(tokens: Any) -> int | None:
     return int(known.sum(dtype=np.int64)) if len(known) else None
 
 
+def whole(tokens: Any) -> int | None:
+    """Sum over all requests; None where it is not known of each: what is not known is not nothing."""
+    return None if (tokens == NONE).any() else total(tokens)
+
+
 def mean(tokens: Any) -> float | None:
     """Over the same requests."""
     known = tokens[tokens != NONE]

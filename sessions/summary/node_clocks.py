@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from sessions.digits import digits
 from sessions.store.node_clocks import SAID_NS, known_within, within_ns
 from sessions.store.records import NodeClock
+from telemetry.clock_offset import moved
 
 NOTES_CAP = 8
 """Nodes that have a sentence each."""
@@ -23,14 +23,9 @@ def clock_notes(clocks: Mapping[str, Sequence[NodeClock]]) -> list[str]:
     """A sentence for each node whose clock stepped, or is known too little to say what came first."""
     said = []
     for node, known in sorted(clocks.items()):
-        moved = [clock for clock in known if clock.moved_ns is not None]
-        if moved:
-            far = max(abs(clock.moved_ns or 0.0) for clock in moved)
-            times = "once" if len(moved) == 1 else f"{len(moved)} times"
-            said.append(
-                f"the clock of node {node} moved {times} against ours, by {digits(far / 1e9, 3)} s at the "
-                "most (one slept, or was set): its times between two looks at it may be wrong by as much"
-            )
+        moves_ns = [clock.moved_ns for clock in known if clock.moved_ns is not None]
+        if moves_ns:
+            said.append(f"node {node}: {moved(moves_ns)}")
         widest = widest_ns(known)
         if widest > SAID_NS:
             said.append(

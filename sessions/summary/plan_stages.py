@@ -12,7 +12,7 @@ from sessions.plan.config import PlanConfig, WorkloadConfig
 from sessions.plan.slo import kept_targets
 from sessions.plan.stages import Stage, StageBefore
 from sessions.steady.stretch import stage_stretch, window
-from sessions.summary.arithmetic import mean, ms, per, total
+from sessions.summary.arithmetic import mean, ms, per, total, whole
 from sessions.summary.asked import stage_lengths
 from sessions.summary.energy import energy_use
 from sessions.summary.exact_quantiles import exact_quantiles
@@ -138,7 +138,7 @@ def _stage(
     last_ns = int(good["end_ns"].max(initial=times.load_over_ns))
     span_ns = (measured_ns, last_ns)
     seconds, sending = (last_ns - measured_ns) / 1e9, (to_ns - measured_ns) / 1e9
-    output, given = total(good["output_tokens"]), total(good["input_tokens"])
+    output, given = total(good["output_tokens"]), whole(good["input_tokens"])
     # Gaps are told apart by time alone: once the next stage has begun, they are of both.
     itl_p50, itl_p99 = _itl(timeline, span_ns if asked.drain else (measured_ns, to_ns))
     ticks = timeline.ticks

@@ -84,9 +84,9 @@ class Throughput(msgspec.Struct, frozen=True):
     output_tps: float | None
     """None where answers have no tokens (embeddings)."""
     total_tps: float | None
-    """Input and output tokens; None where nobody said how long the input was."""
+    """Input and output tokens; None where nobody said how long the input was, of any request."""
     input_tps: float | None = None
-    """None where nobody said how long the input was."""
+    """None where nobody said how long the input was, of any request."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -102,6 +102,10 @@ class Tokens(msgspec.Struct, frozen=True):
     """Those of `output` that the server counted and did not show (reasoning, end tokens), as far as known."""
     hidden_unknown: int = 0
     """Requests with more tokens than what was shown can bear, and nobody said how many: they have no TPOT."""
+    input_unknown: int = 0
+    """Requests whose input nobody counted: `input` is that of the others, and there is no rate of it."""
+    estimated: int = 0
+    """Those of `output` that were counted by chunks, each taken for one token."""
 
 
 class Tagged(msgspec.Struct, frozen=True):

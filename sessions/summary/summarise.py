@@ -16,7 +16,7 @@ from sessions.metrics import PER_REQUEST, bears_tokens, ttft_from_due
 from sessions.plan.slo import kept_targets
 from sessions.store.imported import imported_info
 from sessions.store.manifest import END_REASONS, Manifest
-from sessions.summary.arithmetic import per, total
+from sessions.summary.arithmetic import per, total, whole
 from sessions.summary.asked import workload_asked
 from sessions.summary.by_tag import by_tag
 from sessions.summary.by_target import by_target
@@ -163,7 +163,7 @@ def summarise(
             energy_use(energy_curves, start_ns, end_ns, tokens.output),
             validity=energy_validity(timeline.gpus, timeline.newest_ns, start_ns, end_ns),
         ),
-        cost=cost(prices, gpu_names, span.duration_s, tokens.output, tokens.input),
+        cost=cost(prices, gpu_names, span.duration_s, tokens.output, whole(good["input_tokens"])),
         server=server_over(timeline, start_ns, end_ns),
         hosts=hosts_over(timeline, start_ns, end_ns),
         telemetry=telemetry_sources(timeline),
@@ -213,6 +213,7 @@ def _end(timeline: Timeline, manifest: Manifest, live: bool) -> End:
 def _tokens(timeline: Timeline, good: Requests) -> Tokens:
     sources = np.unique(good["token_source"][good["output_tokens"] != NONE]).tolist()
     names = [timeline.requests.token_sources[source] for source in sources]
+    by_chunks = [source for source, name in zip(sources, names, strict=True) if name == "chunks"]
     return Tokens(
         input=total(good["input_tokens"]),
         cached=total(good["cached_tokens"]),
@@ -220,6 +221,8 @@ def _tokens(timeline: Timeline, good: Requests) -> Tokens:
         source="mixed" if len(names) > 1 else next(iter(names), None),
         hidden=total(good["hidden_tokens"]) or 0,
         hidden_unknown=int((good["hidden_tokens"] == NONE).sum()),
+        input_unknown=int((good["input_tokens"] == NONE).sum()),
+        estimated=total(good["output_tokens"][np.isin(good["token_source"], by_chunks)]) or 0,
     )
 
 
@@ -242,12 +245,13 @@ def _itl(timeline: Timeline, good: Requests) -> ItlQuantiles:
 def _throughput(
     counts: RequestCounts, tokens: Tokens, answers_bear_tokens: bool, seconds: float
 ) -> Throughput:
-    both = None if tokens.input is None else tokens.input + tokens.output
+    given = None if tokens.input_unknown else tokens.input
+    both = None if given is None else given + tokens.output
     return Throughput(
         request_rps=per(counts.succeeded, seconds),
         output_tps=per(tokens.output, seconds) if answers_bear_tokens else None,
         total_tps=per(both, seconds),
-        input_tps=per(tokens.input, seconds),
+        input_tps=per(given, seconds),
     )
 
 

@@ -172,8 +172,7 @@ def _opened(path: Path) -> BinaryIO | None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except (OSError, ValueError):
         return None
-    file = open(fd, "rb")  # noqa: SIM115  # whoever asked closes it
     if stat.S_ISREG(os.fstat(fd).st_mode):
-        return file
-    file.close()
+        return open(fd, "rb")  # whoever asked closes it
+    os.close(fd)
     return None

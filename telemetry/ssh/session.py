@@ -13,7 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from telemetry.bounds import believable
-from telemetry.clock_offset import ClockOffset
+from telemetry.clock_offset import ClockOffset, moved
 from telemetry.of_node import named_after
 from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain, unchanged
@@ -44,7 +44,6 @@ AHEAD_NS = 5_000_000_000
 """A record from later than this, beyond what the clock may be wrong by, is of no clock that we know."""
 DRIFT_KNOWN_PPM = 50.0
 """A drift that is known so well is told, once."""
-STEPPED = "(one of the two slept, or was set): its times since the answer before may be wrong by as much"
 FLOODS = "it sends far more than a poller does: cut off, and not asked again; need this ttftop there"
 
 
@@ -203,9 +202,7 @@ class Session:
         moved_ns = self.clock.answered(asked_ns, answer.t_ns, received_ns)
         if moved_ns is not None:
             self._drift_told = False
-            self._tell_of_clock(
-                received_ns, False, f"its clock moved by {moved_ns / 1e9:+.6f} s against ours {STEPPED}"
-            )
+            self._tell_of_clock(received_ns, False, moved([moved_ns]))
         elif not self._drift_told and self.clock.drift_within_ppm <= DRIFT_KNOWN_PPM:
             self._drift_told = True
             self._tell_of_clock(received_ns, True, known_within(self.clock, received_ns))

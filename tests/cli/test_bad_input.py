@@ -199,7 +199,12 @@ def test_a_number_that_is_too_large_is_told_the_largest(typed: Command, option: 
 
 
 def test_what_was_typed_cannot_command_the_terminal(typed: Command) -> None:
-    for arguments in (["\x1b]0;owned\x07"], ["http://x", "--rate", "\x1b[2J"], ["summary", "\x1b[31m"]):
+    for arguments in (
+        ["\x1b]0;owned\x07"],
+        ["http://x", "--rate", "\x1b[2J"],
+        ["summary", "\x1b[31m"],
+        ["simulate", "--host", "\x1b[31m"],
+    ):
         done = typed(*arguments)
         assert "\x1b" not in done.stderr
         assert "\x07" not in done.stderr

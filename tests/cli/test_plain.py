@@ -41,6 +41,17 @@ def test_a_replay_is_a_line_for_each_second_and_needs_no_terminal(typed: Command
     assert errors == sorted(errors)
 
 
+def test_a_line_dated_years_ahead_costs_no_line_a_second(typed: Command, recorded: Path):
+    before = typed("replay", str(recorded), "--plain").stdout.splitlines()
+    with open(recorded / "host.jsonl", "a") as file:
+        file.write('{"kind":"mark","t_ns":100000000000000000,"text":"far"}\n')
+    lines = typed("replay", str(recorded), "--plain").stdout.splitlines()
+    assert lines[: len(before) - 1] == before[:-1]
+    (gap,) = (line for line in lines if "nothing recorded for" in line)
+    assert re.fullmatch(r"00:00:0\d  nothing recorded for 2777[67]:\d\d:\d\d", gap)
+    assert len(lines) <= len(before) + 2
+
+
 def test_a_replay_without_a_terminal_says_that_there_are_lines(typed: Command, recorded: Path):
     done = typed("replay", str(recorded))
     assert (done.returncode, done.stdout) == (2, "")

@@ -81,6 +81,17 @@ def test_nothing_is_removed_without_a_yes_and_no_live_session_at_all(did: Typed,
     assert sorted(path.name for path in root.iterdir()) == ["20260101-000000-a"]
 
 
+@pytest.mark.parametrize(
+    "words", [("rm", "", "--yes"), ("rename", "", "x"), ("tag", "", "a=b"), ("pack", "")]
+)
+def test_an_empty_word_means_no_session(did: Typed, root: Path, words: tuple[str, ...]) -> None:
+    done = did(*words)
+    need = "got an empty word, need an id, the start of one, a name, a path, or last"
+    assert done.stderr == f"ttftop: error: sessions {words[0]}: {need}\n"
+    assert done.returncode == 2
+    assert len(list(root.glob("*/session.toml"))) == 2
+
+
 def test_a_session_that_cannot_be_read_is_removed_after_the_same_question(did: Typed, root: Path) -> None:
     broken = root / "20260101-000000-a"
     (broken / "session.toml").write_text("no = = toml")

@@ -162,18 +162,84 @@ def test_a_run_that_nobody_listens_to_ends_with_the_code_of_the_run(
         assert process.wait(60) == (130 if signalled else 0)
 
 
-def test_what_finds_no_place_is_one_line(home: Path) -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "tui.cli", "--help"],
+def without_room(
+    arguments: list[str], home: Path, *, full: str, flags: int = os.O_WRONLY
+) -> subprocess.CompletedProcess[str]:
+    """`ttftop ARGUMENTS` whose `full`, stdout or stderr, is a disk without room; or opened with other `flags`."""
+    streams: dict[str, int] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    streams[full] = os.open("/dev/full", flags)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "tui.cli", *arguments],
             cwd=ROOT,
-            env={**os.environ, "HOME": str(home)},
-            stdout=full,
-            stderr=subprocess.PIPE,
+            env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
             text=True,
             timeout=60,
             check=False,
+            **streams,
         )
-    lost = "what was to be printed is lost: No space left on device; need more room there, or another place"
+    finally:
+        os.close(streams[full])
+
+
+LOST = "what was to be printed is lost: No space left on device; need more room there, or another place"
+
+
+@pytest.mark.parametrize("line", ["--help", "run --help", "sessions"])
+def test_what_finds_no_place_is_one_line(line: str, home: Path) -> None:
+    done = without_room(line.split(), home, full="stdout")
+    assert done.stderr == f"ttftop: error: {LOST}\n"
+    assert done.returncode == 1
+
+
+def test_an_output_that_is_only_to_be_read_from_is_one_line(home: Path) -> None:
+    done = without_room(["--version"], home, full="stdout", flags=os.O_RDONLY)
+    lost = "what was to be printed is lost: Bad file descriptor; need one that can be written"
     assert done.stderr == f"ttftop: error: {lost}\n"
+    assert done.returncode == 1
+
+
+def test_words_that_find_no_place_change_no_exit_code(home: Path) -> None:
+    assert without_room(["summary", "nosuch"], home, full="stderr").returncode == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "full", "code"), [("--headless", "stderr", 0), ("--plain", "stdout", 1)])
+def test_a_run_whose_lines_find_no_place_goes_on_to_its_end(
+    kind: str, full: str, code: int, home: Path, simulator_url: str
+) -> None:
+    load = ["--rate", "20", "--requests", "30", "--output-tokens", "4", "--telemetry", "none"]
+    done = without_room(["run", simulator_url, kind, *load], home, full=full)
+    (manifest,) = home.rglob("session.toml")
+    assert 'reason = "completed"' in manifest.read_text()
+    assert done.returncode == code
+    if full == "stdout":
+        assert done.stderr.endswith(f"ttftop: error: {LOST}\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["sessions --sessions-dir here", "run http://127.0.0.1:9 --prompts here", "replay here"]
+)
+def test_a_working_directory_that_is_gone_is_one_line(
+    line: str, typed: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    done = typed(*line.split())
+    assert done.returncode == 2
+    assert done.stderr.startswith("ttftop: error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_memory_left_is_one_line(typed: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("tui.commands.sessions.parser", exhausted)
+    done = typed("sessions")
+    line = "no memory is left for ttftop: need more of it (ulimit -a, free)"
+    assert done.stderr == f"ttftop: error: {line}\n"
     assert done.returncode == 1

@@ -64,6 +64,8 @@ def test_every_kind_can_be_said_in_words_also_one_the_table_lacks() -> None:
         assert describe(kind) == sentence
         assert sentence == printable(sentence)
     assert describe("http_418") == "the server answered HTTP 418"
+    assert describe(http_kind(999)) == "the server answered HTTP 999"
+    assert describe(http_kind(99)) == "the server answered HTTP 99"
     assert describe("evil\x1b[2J") == "evil\\x1b[2J"
 
 

@@ -85,11 +85,30 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
 
     Raises:
         CommandError: the supervisor refused to start the run.
+        OSError: lines that were asked for found no place where stdout goes.
     """
     # As a signal, which is sent without a wait; a second one, which aborts, has time.
     interrupts.on_first(launched.process.terminate)
     # One JSON object alone is what stands on stdout where it is asked for.
     progress = Progress((sys.stderr if options.json else sys.stdout) if options.plain else None)
+    try:
+        heeded = _told_until_its_end(launched, interrupts, options, progress)
+    except BaseException:
+        launched.process.terminate()  # no load goes on of which nobody is told
+        raise
+    error = launched.poll_error()
+    if error is not None:
+        raise CommandError(str(error), INTERRUPTED if heeded else error.exit_code)
+    code = conclude(launched.directory, options)
+    if progress.lost is not None:
+        raise progress.lost
+    return code
+
+
+def _told_until_its_end(
+    launched: Launched, interrupts: Interrupts, options: argparse.Namespace, progress: Progress
+) -> int:
+    """A line a second until the supervisor has ended; how many interrupts were heeded."""
     line_of = plain_line if options.plain else progress_line
     watched: SessionView | None = None
     heeded = 0
@@ -103,7 +122,7 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
             if heeded > 1:
                 abort(launched)
         if time.monotonic() >= next_s:
-            next_s += PROGRESS_S
+            next_s = max(next_s, time.monotonic() - PROGRESS_S) + PROGRESS_S  # none made up for, all at once
             watched = watched or view_of(launched.directory)
             if watched is not None:
                 watched.poll()
@@ -116,10 +135,7 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
                     progress.show(line_of(frame))
         time.sleep(POLL_S)
     progress.close()
-    error = launched.poll_error()
-    if error is not None:
-        raise CommandError(str(error), INTERRUPTED if heeded else error.exit_code)
-    return conclude(launched.directory, options)
+    return heeded
 
 
 def view_of(directory: Path) -> SessionView | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,13 @@ from tui.foreground.reading import reading
 if TYPE_CHECKING:
     from sessions.frame.schema import Frame, Stat
     from sessions.frame.session_view import SessionView
+    from sessions.metrics import Floats
 
 SECOND_NS = 1_000_000_000
 WINDOW_NS = 10 * SECOND_NS
+LONGEST_GAP_NS = 3600 * SECOND_NS
+"""Where nothing was recorded for longer, one line says so in place of thousands: a run that lay still, or a
+line that somebody dated years ahead."""
 POLL_S = 0.1
 
 
@@ -60,11 +65,26 @@ def replayed(directory: Path) -> None:
         with reading(directory.name) as told:
             view.read_all(told)
         first_ns, last_ns = view.first_ns, view.last_ns
-        # The last second of a run may be a part of one.
-        for at_ns in (*range(first_ns + SECOND_NS, last_ns, SECOND_NS), last_ns):
+        for at_ns, empty_ns in _seconds(view.timeline.ticks["t"], first_ns, last_ns):
+            if empty_ns:
+                since = clock(max(at_ns - empty_ns - first_ns, 0))
+                print(f"{since}  nothing recorded for {clock(empty_ns)}")
             print(plain_line(_judged(view, at_ns)))
     finally:
         view.close()
+
+
+def _seconds(ticks_ns: Floats, first_ns: int, last_ns: int) -> Iterator[tuple[int, int]]:
+    """The end of each second, the last of which may be a part of one, and how long nothing was recorded
+    before it: 0 but behind a gap that is passed over. `ticks_ns` ascends."""
+    at_ns, empty_ns = first_ns + SECOND_NS, 0
+    while at_ns < last_ns:
+        yield at_ns, empty_ns
+        row = int(ticks_ns.searchsorted(at_ns, side="right"))
+        next_ns = last_ns if row == len(ticks_ns) else min(int(ticks_ns[row]), last_ns)
+        empty_ns = (next_ns - at_ns) // SECOND_NS * SECOND_NS if next_ns - at_ns > LONGEST_GAP_NS else 0
+        at_ns += empty_ns + SECOND_NS
+    yield last_ns, empty_ns
 
 
 def attached(directory: Path) -> bool:

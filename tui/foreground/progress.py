@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -31,6 +30,8 @@ class Progress:
         self._open = False
         self._told: set[tuple[int, str]] = set()
         self._model_told = False
+        self.lost: OSError | None = None
+        """Why the first line that was asked for found no place; None where all have, or nobody reads them."""
 
     def show(self, line: str) -> None:
         if self.in_place:
@@ -38,8 +39,12 @@ class Progress:
             tell(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="")
             self._open = True
         elif self._plain is not None:
-            with contextlib.suppress(BrokenPipeError):
+            try:
                 print(line, file=self._plain, flush=True)
+            except BrokenPipeError:
+                pass
+            except OSError as error:  # the run goes on all the same: it is told when that is over
+                self.lost = self.lost or error
         else:
             tell(line)
 

@@ -37,8 +37,9 @@ def is_unicode(text: str) -> bool:
 
 
 def tell(text: str, end: str = "\n") -> None:
-    """`text` on stderr, at once. That nobody reads it any more (`2>&1 | head`) changes nothing."""
-    with contextlib.suppress(BrokenPipeError):
+    """`text` on stderr, at once. That nobody reads it any more (`2>&1 | head`) changes nothing, nor that it
+    finds no place there (a log on a full disk): no run ends for want of words beside it."""
+    with contextlib.suppress(OSError):
         print(text, end=end, file=sys.stderr, flush=True)
 
 

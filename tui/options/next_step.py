@@ -22,6 +22,7 @@ _STEPS = {
     ),
     "need another port, or an end of what listens there": (errno.EADDRINUSE,),
     "need an address of this machine": (errno.EADDRNOTAVAIL,),
+    "need one that can be written": (errno.EBADF,),
     "need more file descriptors (ulimit -n)": (errno.EMFILE, errno.ENFILE),
     "need more memory or processes (ulimit -a)": (errno.ENOMEM, errno.EAGAIN),
 }

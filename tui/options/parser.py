@@ -6,10 +6,13 @@ import argparse
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tui.options.exit_codes import CommandError, one_line
 from tui.options.typed_secrets import is_plain
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _LONG_WORD = re.compile(r"(\S{60})\S{20,}")
 """What was typed leaves room for what is allowed."""
@@ -42,6 +45,9 @@ class Parser(argparse.ArgumentParser):
             text = _CHOICES.sub("", text)
         plain = text == message or ("need " not in text and " (choose from " not in text)
         raise CommandError(f"{text} (see {self.prog} --help)" if plain else text)
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        print(self.format_help(), end="", file=file)  # argparse's own keeps silent about a full disk
 
     def _with_next_word(self, message: str) -> str:
         """`message`, that an option has no value, with what stands in its place: `--duration -5s`."""

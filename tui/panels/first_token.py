@@ -21,6 +21,7 @@ from tui.draw import numbers
 from tui.draw.layout import Columns
 from tui.draw.rows import Field, Row, Span, chosen, fitted
 from tui.draw.theme import Theme
+from tui.panels.held_targets import missed
 from tui.panels.strip import strip
 from tui.plots.chart import Grid, Mark
 from tui.plots.scale import Scale, bounds, ticks
@@ -66,9 +67,11 @@ def sentence(said: FirstToken, frame: Frame, width: int, theme: Theme) -> Row:
     if abs(change) < max(CHANGED_MS, CHANGED_SHARE * total.first_ms):
         return fitted([title, (mean, "strong"), (f" as at {since}", "dim"), (f"   {most}", "")], width)
     rose = change > 0
+    # What rose within its target is no breach.
+    role = "ok" if not rose else "warn" if "TTFT" in missed(frame) else "strong"
     runs: list[Span] = [
         title,
-        (f"{'rose' if rose else 'fell'} by {numbers.length(abs(change))} ", "warn" if rose else "ok"),
+        (f"{'rose' if rose else 'fell'} by {numbers.length(abs(change))} ", role),
         (f"since {since} to a ", "dim"),
         (mean, "strong"),
     ]

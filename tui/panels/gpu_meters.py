@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sessions.frame.gpu_trouble import HOT_C
 from sessions.frame.schema import Gpu
+from sessions.timeline.gpu_names import gpu_name
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
 from tui.draw.text import safe
@@ -51,8 +52,7 @@ def near(value: float | None, grades: Grades, usual: str = "") -> str:
 
 
 def name_of(gpu: Gpu) -> str:
-    label = safe(gpu.label, 24)
-    return label if ":" in label else f"GPU{label}"
+    return gpu_name(safe(gpu.label, 24))
 
 
 def dim_reason(gpu: Gpu) -> Span:

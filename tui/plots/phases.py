@@ -36,11 +36,11 @@ def phase_bar(ends: Sequence[float | None], scale: float, width: int, theme: The
     return row
 
 
-def legend(theme: Theme, width: int) -> Row:
-    """What the glyphs stand for, in fewer words where there is less room."""
+def legend(theme: Theme, width: int, *, failed: bool) -> Row:
+    """What the glyphs stand for, in fewer words where there is less room; `failed`: some request did."""
     words = ("waits in the client", "until the first token", "tokens")
     words = words if width >= 100 else ("in the client", "first token", "tokens")
     row: Row = []
     for phase, said in zip(PHASES, words, strict=True):
         row += [("  " + theme.glyph(phase) * 3, phase), (f" {said}", "dim")]
-    return [*row, ("  " + theme.glyph("failed"), "bad"), (" failed", "dim")]
+    return [*row, ("  " + theme.glyph("failed"), "bad"), (" failed", "dim")] if failed else row

@@ -65,7 +65,19 @@ def counts(summary: Summary) -> str:
             ],
         ),
     ]
-    return "\n".join(f"{name:<10}" + "   ".join(f"{key} {value}" for key, value in row) for name, row in rows)
+    lines = [f"{name:<10}" + "   ".join(f"{key} {value}" for key, value in row) for name, row in rows]
+    return "\n".join([*lines, *_counted_in_part(summary)])
+
+
+def _counted_in_part(summary: Summary) -> list[str]:
+    """Which tokens nobody counted, where the server counted others."""
+    tokens, notes = summary.tokens, []
+    if tokens.input is not None and (unknown := tokens.input_unknown):
+        others = summary.requests.succeeded - unknown
+        notes.append(f"input tokens are of {others:,} requests: of {unknown:,} others nobody counted them")
+    if tokens.source == "mixed" and tokens.estimated:
+        notes.append(f"{tokens.estimated:,} of the output tokens are estimated from chunks")
+    return [line for note in notes for line in textwrap.wrap(note, 80)]
 
 
 def latencies(summary: Summary) -> str:

@@ -39,7 +39,7 @@ class Requests:
         rows += request_rows.table(page, frame, drawing, self._by, cursor - first, drawing.source.requests)
         if drawing.height >= _LEGEND_ROWS:
             hint: Row = [("enter", "key"), (" opens it ", "dim")]
-            below = spread(legend(drawing.theme, width), hint, width)
+            below = spread(legend(drawing.theme, width, failed=frame.failed > 0), hint, width)
             rows += [[]] * (drawing.height - 1 - len(rows)) + [below]
         return rows
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sessions.curve.memory import ALL_READ
-from sessions.curve.what_if import WhatIf
+from sessions.curve.what_if import ALL_READ, WhatIf
 from sessions.plan.slo import Target
 from tui.draw import numbers
 from tui.draw.rows import Field, Row, chosen, fitted

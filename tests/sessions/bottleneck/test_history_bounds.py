@@ -221,7 +221,9 @@ def test_a_load_that_began_ten_years_ahead_is_no_load_until_then():
 def test_a_second_that_was_judged_takes_few_bytes_and_says_the_same() -> None:
     found = [
         Hysteresis(
-            Bottleneck(ROOM, f"3s: running {i % 977} of {i}, KV {i % 91} %, {i % 13} wait"), "queue", i % 3
+            Bottleneck(ROOM, f"3s: running {i % 977} of {i}, KV {i % 91} %, {i % 13} wait"),
+            i % 5 > 0,
+            ("queue",) * (i % 3),
         )
         for i in range(4000)
     ]

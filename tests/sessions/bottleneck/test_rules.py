@@ -60,7 +60,8 @@ def quiet(**values) -> Evidence:
         (quiet(waiting=14.0, waiting_least=9.0, running=64.0, kv_pct=71.0), "queue", "14 waiting, 64 running, KV 71 %"),
         (quiet(waiting=2.4, waiting_least=0.0), ROOM, None),
         (quiet(waiting=1.4, waiting_least=1.0), ROOM, None),
-        (quiet(waiting=5.0, waiting_least=None, running=None, kv_pct=None, util_pct=99.0), "queue", "5 waiting, GPU util 99 %"),
+        (quiet(waiting=5.0, waiting_least=None, running=None), ROOM, None),
+        (quiet(waiting=5.0, waiting_least=5.0, running=None, kv_pct=None, util_pct=99.0), "queue", "5 waiting, GPU util 99 %"),
         # power
         (quiet(**HEAVY | {"power_throttled_pct": 31.0, "power_w": 698.0, "clock_mhz": 1755.0}), "power",
          "698/700 W, capped 31 % of the time, SM clock 1755 of 1980 MHz"),

@@ -15,6 +15,7 @@ import pytest
 from sessions.curve.baseline import BATCH_BYTES
 from sessions.frame.session_view import SessionView
 from sessions.store.manifest import SessionError, SessionInfo
+from sessions.timeline.attained import Attained
 from tests.sessions.summary.summing import stored
 
 MakeRun = Callable[..., Any]
@@ -72,6 +73,43 @@ def test_a_long_session_is_read_in_batches_that_no_poll_waits_for(make_run: Make
     view.read_all()
     view.curve.open_baseline("base")
     assert polled(view) >= 5
+    view.close()
+
+
+def test_where_itl_is_what_fewest_held_the_requests_of_the_baseline_say_how_many_of_them_held_it(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    """Counted by hand: the mean gap of an answer of n tokens is its streaming time over n - 1."""
+    base, own = make_run(seconds=9.0, rate_rps=10.0, changes=((4.0, 30.0),)), make_run(seconds=8.0)
+    config = msgspec.structs.replace(own.manifest.config, slo=["ttft.p95<60s", "itl.p95<21ms"])
+    own.manifest = msgspec.structs.replace(own.manifest, config=config)
+    placed(base, tmp_path, "base", "110000")
+    view = SessionView(placed(own, tmp_path, "mine", "120000"))
+    view.read_all()
+    view.curve.open_baseline("base")
+    polled(view)
+    baseline = view.curve.baseline
+    assert baseline is not None
+    before = baseline.points
+    assert [point.attained and point.attained.of for point in before] == ["tokens", "tokens"]
+    assert [point.goodput_rps for point in before] == [None, None]
+    while baseline.points is before:
+        view.poll()
+    assert not baseline.poll(), "it is over"
+    for point in baseline.points:
+        due = [one for one in base.requests if point.from_ns <= one.due_ns < point.to_ns]
+        good = 0
+        for one in due:
+            if one.error is None and one.output_tokens > 1:
+                good += (one.last_token_ns - one.first_token_ns) / (one.output_tokens - 1) <= 21e6
+            elif one.error is None:
+                good += 1  # no gap, none too long
+        assert 0 < good < len(due)
+        assert point.attained == Attained(good / len(due))
+        assert point.goodput_rps is not None
+        seconds = (point.to_ns - point.from_ns) / 1e9
+        # As many end in it as are due, but for those at its two ends.
+        assert abs(point.goodput_rps - good / seconds) <= 0.25 * good / seconds
     view.close()
 
 

@@ -11,6 +11,7 @@ import pytest
 from sessions.curve.baseline import Baseline
 from sessions.frame.baseline import Against, against, latency_delta, rate_delta, share_delta
 from sessions.frame.schema import Stat
+from sessions.timeline.requests import RequestColumns
 from sessions.timeline.sketches import VALUES_NS, Sketches
 from tests.sessions.conftest import make
 from tests.sessions.timeline.folding import folded
@@ -20,10 +21,14 @@ from tests.tui.views.recorded import Recorded
 class Read:
     """A view of a baseline that is read at once."""
 
-    behind = False
+    behind = live = False
 
     def __init__(self, run: Any) -> None:
         self.timeline, self.manifest = folded(*run.records), run.manifest
+
+    @property
+    def requests(self) -> RequestColumns:
+        return self.timeline.requests
 
     def poll(self) -> bool:
         return False

@@ -19,7 +19,7 @@ from sessions.frame.schema import Frame
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig
 from sessions.plan.target_config import TargetConfig
-from sessions.store.directory import hold_lock
+from sessions.store.directory import hold_lock, is_live
 from sessions.store.journal import (
     SUPERVISOR_FILE,
     JournalWriter,
@@ -454,6 +454,26 @@ def test_a_run_whose_supervisor_is_gone_without_a_word_was_killed(tmp_path: Path
     assert (drawn.state, drawn.live) == ("killed", False)
     assert "killed" in drawn.state_message
     assert view.frame(4, SECOND, 4).state == "starting", "the past is as it was"
+
+
+def test_a_run_that_begins_while_it_is_looked_at_was_not_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest_of(tmp_path)
+    view = SessionView(tmp_path)
+    locks = []
+
+    def beginning(directory: Path) -> bool:
+        live = is_live(directory)
+        if not locks:  # between this question and the reading
+            locks.append(hold_lock(directory))
+            JournalWriter(directory / SUPERVISOR_FILE).append(State(t_ns=5, state="running"))
+        return live
+
+    monkeypatch.setattr("sessions.frame.session_view.is_live", beginning)
+    view.poll()
+    assert (view.live, view.frame(5, SECOND, 4).state) == (True, "running")
+    os.close(locks[0])
 
 
 def test_a_copied_session_without_its_lock_is_no_live_one(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sessions.nodes.channel import NodeLost
 from sessions.nodes.clock import AT_THE_ENDS, BETWEEN, AskedClock
 from sessions.nodes.messages import ClockAnswer, Refusal
 from sessions.store.node_clocks import session_ns, within_ns
+from sessions.summary.node_clocks import clock_notes
 
 S, MS = 1_000_000_000, 1_000_000
 ORIGIN_NS = 7_000 * S
@@ -98,7 +99,7 @@ def test_a_bound_above_1_ms_is_said_and_one_above_10_ms_warned_of_each_once():
     assert told.notes[0][1].endswith("what lies less far apart on two nodes cannot be compared")
 
 
-def test_a_clock_that_steps_is_written_and_told():
+def test_a_clock_that_steps_is_written_and_told_now_as_in_the_summary():
     node = FakeNode()
     told = Told(node)
     told.run(10)
@@ -111,6 +112,7 @@ def test_a_clock_that_steps_is_written_and_told():
     assert level == "warning"
     assert text.startswith("node a: its clock moved by -")
     assert text.endswith("may be wrong by as much")
+    assert clock_notes({"a": told.records})[0] == text
     told.asks(BETWEEN)
     assert told.records[-1].moved_ns is None
 

@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_a_session_is_found_by_path_id_prefix_name_or_as_the_last(tmp_path: Path
     assert find(tmp_path, first.name) == first
     assert find(tmp_path, "20261103-08") == first
     assert find(tmp_path, "tuned") == second
-    assert find(tmp_path, "last") == find(tmp_path, "") == second
+    assert find(tmp_path, "last") == second
 
 
 def test_of_two_sessions_of_one_name_the_newer_is_meant(tmp_path: Path) -> None:
@@ -142,6 +143,16 @@ def test_a_root_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "scandir", refused)
     with pytest.raises(SessionError, match="Permission denied"):
         listing(tmp_path)
+
+
+def test_who_asks_whether_a_session_is_live_keeps_nobody_from_recording_it(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    with open(tmp_path / "lock") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        threading.Timer(0.03, fcntl.flock, (asking, fcntl.LOCK_UN)).start()
+        held = hold_lock(tmp_path)
+        assert is_live(tmp_path)
+        os.close(held)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])

@@ -26,9 +26,19 @@ def test_a_bound_above_1_ms_is_said_and_above_10_ms_so_is_what_it_forbids() -> N
     assert ": what lies less far apart on two nodes cannot be compared" in warned
 
 
+SLEPT = "(one of the two slept, or was set): its times since it was asked before may be wrong by as much"
+
+
 def test_a_step_is_said_with_how_far() -> None:
     (said,) = clock_notes({"a": clocks(200_000, moved_ns=-3.02 * S)})
-    assert "moved once against ours, by 3.02 s" in said
+    assert said == f"node a: its clock moved by -3.020000 s against ours {SLEPT}"
+
+
+def test_of_several_steps_it_is_said_how_many_and_how_far_the_furthest_was() -> None:
+    known = clocks(200_000, moved_ns=-3.02 * S)
+    known[3].moved_ns = 1.5 * S
+    (said,) = clock_notes({"a": known})
+    assert said == f"node a: its clock moved 2 times, by up to 3.020000 s, against ours {SLEPT}"
 
 
 def test_the_widest_bound_is_right_before_the_next_record() -> None:

@@ -154,6 +154,20 @@ def test_itl_is_unknown_where_no_one_said_what_the_chunks_bore(make_run: MakeRun
     assert result.tokens_per_chunk == pytest.approx(2.5, rel=0.1)
 
 
+def test_a_rate_of_input_that_is_known_of_some_requests_is_no_rate(make_run: MakeRun) -> None:
+    run = make_run()
+    uncounted = list(run.requests)[::2]
+    for request in uncounted:
+        request.token_source, request.output_tokens, request.input_tokens = "chunks", request.chunks, None
+    result = summed(run)
+    assert result.throughput.total_tps is None
+    assert result.throughput.input_tps is None
+    assert result.tokens.source == "mixed"
+    assert result.tokens.input == 256 * (len(run.requests) - len(uncounted))
+    assert result.tokens.input_unknown == len(uncounted)
+    assert result.tokens.estimated == sum(request.chunks for request in uncounted)
+
+
 def test_tokens_estimated_from_chunks_are_named_so(make_run: MakeRun) -> None:
     run = make_run()
     requests = [

@@ -246,6 +246,11 @@ def test_what_is_no_file_is_no_cache_and_stays_as_it_is(session: Path, tmp_path:
     assert not is_cached(session)
     read(session)
     assert place.is_fifo()
+    place.unlink()
+    place.mkdir()
+    assert not is_cached(session)
+    read(session)
+    assert place.is_dir()
 
 
 def test_a_small_session_and_one_that_grows_get_none(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:

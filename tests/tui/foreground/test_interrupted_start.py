@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from sessions.run.launch import Launched
+from tui.foreground import headless
 from tui.foreground.screen import watch
+
+ENDLESS = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 @pytest.mark.slow
@@ -29,10 +32,22 @@ def test_an_interrupt_amid_imports_ends_the_run_though_nothing_can_be_imported_a
             raise NameError("name 'coroutines' is not defined")
         return real(name, *rest, **more)
 
-    command = [sys.executable, "-c", "import time; time.sleep(600)"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(ENDLESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         with monkeypatch.context() as here:
             here.setattr(builtins, "__import__", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 watch(Launched(tmp_path, process), argparse.Namespace())
+        assert process.wait(30) == -signal.SIGTERM
+
+
+def test_a_run_whose_command_fails_does_not_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def failing(_: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(headless, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(headless, "view_of", failing)
+    with subprocess.Popen(ENDLESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        options = argparse.Namespace(json=False, plain=False)
+        with pytest.raises(MemoryError):
+            headless.follow(Launched(tmp_path, process), headless.Interrupts(), options)
         assert process.wait(30) == -signal.SIGTERM

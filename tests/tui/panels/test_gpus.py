@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from sessions.frame.gpu_trouble import Trouble, troubles
 from sessions.frame.schema import Frame, Power
 from tests.tui.made_up_run import S, ramped
+from tui.draw.rows import width_of
 from tui.draw.theme import Theme
 from tui.panels.box import plain
+from tui.panels.gpu_meters import meters
 from tui.panels.gpu_words import words
 from tui.panels.gpus import gpus
 
@@ -231,3 +234,35 @@ def test_the_power_of_all_says_over_how_long_it_is_a_mean_beside_the_meters_of_n
     assert aside == "mean 10 s 660 W"
     young = replace(frame, at_ns=frame.first_ns + 4 * S)
     assert "".join(part for part, _ in gpus(young, 60, 8, Theme()).aside) == "mean 4 s 660 W"
+
+
+@pytest.mark.parametrize("width", [46, 60, 110])
+def test_figures_beside_meters_end_in_the_same_cell_however_many_digits_they_have(width):
+    frame = ramped(lambda: 90.0, gpus=3).frame(90 * S, 60 * S, 60)
+    values = ((7.0, 9.0, 5.0), (100.0, 99.0, 610.0), (88.0, None, 57.0))
+    every = tuple(
+        replace(
+            gpu, util_pct=util, temperature_c=heat, power_w=power, memory_used_bytes=int(heat or 40) << 29
+        )
+        for gpu, (util, heat, power) in zip(frame.gpus, values, strict=True)
+    )
+    ends = []
+    for row in gpus(replace(frame, gpus=every), width, 3, Theme()).rows:
+        figures = [i for i, (text, _) in enumerate(row) if re.search(r"(\d(%|°C|W|G| MHz)|-)$", text)]
+        ends.append([width_of(row[: i + 1]) for i in figures])
+    assert len(ends) == 3
+    assert len(ends[0]) >= 4
+    assert ends[0] == ends[1] == ends[2]
+
+
+@pytest.mark.parametrize(("width", "meter"), [(39, 8), (59, 15), (110, 38)])
+def test_meters_of_one_gpu_end_in_the_same_cell_and_the_figures_behind_them_too(width, meter):
+    """The meter has half of what is left of 7 cells of name and of 15, 22 or 26 of figures."""
+    (gpu,) = ramped(lambda: 90.0).frame(90 * S, 60 * S, 60).gpus
+    gpu = replace(gpu, util_pct=7.0, temperature_c=101.0, power_w=62.0, memory_used_bytes=9 * 2**30)
+    rows = ["".join(part for part, _ in row) for row in meters(gpu, ("", ""), 60, width, 4, Theme())]
+    assert [len(row) for row in rows] == [width] * 4
+    assert not any(re.search(r"[\s\d]", row[7 : 7 + meter]) for row in rows)
+    figures = [row[7 + meter : 7 + meter + 6] for row in rows]
+    assert figures == ["    7%", "   9.0", "    62", "   101"]
+    assert all(row[-1] in "▁▂▃▄▅▆▇█" for row in rows), "and courses at the right"

@@ -136,6 +136,16 @@ def test_estimated_tokens_are_said_to_be_estimated() -> None:
     assert "TPOT is an estimate" not in report.render(summary())
 
 
+def test_tokens_that_were_counted_of_some_requests_are_said_to_be_so() -> None:
+    tokens = {"input": 5, "cached": None, "output": 7, "source": "mixed", "input_unknown": 9, "estimated": 4}
+    text = report.render(summary(tokens=tokens))
+    succeeded = int(row(text, "requests")[5].replace(",", ""))
+    said = f"input tokens are of {succeeded - 9:,} requests: of 9 others nobody counted them"
+    assert said in " ".join(text.split())
+    assert "\n4 of the output tokens are estimated from chunks\n" in text
+    assert "nobody counted" not in report.render(summary())
+
+
 def test_tokens_that_nobody_saw_are_said_beside_the_time_per_token() -> None:
     tokens = {"input": 5, "cached": None, "output": 70_000, "source": "usage", "hidden": 60_000}
     text = report.render(summary(tokens={**tokens, "hidden_unknown": 3}))
@@ -154,7 +164,7 @@ def test_the_verdict_is_valid_or_every_reason() -> None:
 
 def test_errors_are_counted_and_explained() -> None:
     text = report.render(summary(errors={"http_500": 1, "cut_mid_stream": 12}))
-    assert "\n      12  cut_mid_stream: the connection was lost while tokens were arriving\n" in text
+    assert "\n      12  cut_mid_stream: the connection was lost before the answer was whole\n" in text
     assert text.index("cut_mid_stream") < text.index("http_500")
 
 

@@ -235,3 +235,23 @@ def test_one_that_cannot_be_reached_is_named_in_its_row():
 
 def test_of_one_target_there_is_no_table():
     assert not any("BY TARGET" in row for row in screen(drawing(RUNS["vllm"], (120, 40), view="server")))
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+def test_of_a_full_kv_cache_only_the_top_row_of_its_course_is_in_the_colour_of_a_breach(size):
+    """It comes and goes from column to column: whole columns in that colour would be a barcode."""
+    rows = Server().rows(within(drawing(RUNS["vllm"], size, view="server")))
+    first = next(i for i, row in enumerate(rows) if any("KV CACHE" in text for text, _ in row))
+    later = next(
+        i for i, row in enumerate(rows) if i > first and any(re.search("[A-Z]{4}", text) for text, _ in row)
+    )
+    assert later - first >= 2
+    tops = [
+        [bool(re.search("[▁-█]", text)) and role == "bad" for text, role in row] for row in rows[first:later]
+    ]
+    assert any(tops[0]), "full towards the end: 50 % and a percent more at each reading"
+    assert not any(map(any, tops[1:]))
+    told = ["".join(text for text, role in rows[first] if role == of) for of in ("bad", "server")]
+    assert "99%" in told[0]
+    assert "full" in told[0]
+    assert "%" not in told[1]
