@@ -36,11 +36,13 @@ AT_LENGTH = {
 """Sections of that page by their markers: in words, and where they stand."""
 PROMISES = {
     "no key in any form (as it stands, base64, URL, hex, JSON, HTML) in arguments, environments, files, "
-    "logs, the terminal, reports, exports; files for their owner alone": (
+    "logs, the terminal, reports, exports, on nodes, for Prometheus, in tracebacks; files for their owner "
+    "alone": (
         "tests/security/test_canary.py::"
         "test_a_key_is_in_no_argument_environment_file_log_screen_report_or_export",
         "tests/security/test_canary_is_found.py::"
         "test_a_key_in_a_report_an_export_or_what_a_command_says_is_found",
+        "tests/security/test_canary.py::test_a_bug_says_nothing_of_the_key_that_its_variables_hold",
         "tests/loadgen/target/test_redaction.py::test_no_way_of_writing_lets_a_key_through",
         "tests/tui/screens/test_pty.py::test_a_crash_prints_a_plain_traceback_without_values",
     ),

@@ -5,6 +5,7 @@ Such a file may come from anybody: it may be huge, deep, no JSON, or hold a text
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loadgen.errors import printable
+from sessions.interchange.keys_in_files import hide, keys_in, keys_said
 
 NEED = "need what one of the tools wrote (see ttftop import --help)"
 MOST_BYTES = 256 << 20
@@ -22,6 +24,8 @@ MOST_FILES, MOST_DEPTH = 2000, 5
 """Of a directory that is looked through."""
 MOST_SECONDS = 1e10
 """A time beyond it is none: unix seconds are well below."""
+SETTINGS = ("profile_export_aiperf.json", "benchmark_args.json", "experiment_metadata.json", "config.yaml")
+"""Files of tools that tell how they were called."""
 SQLITE = b"SQLite format 3\0"
 
 
@@ -44,10 +48,33 @@ class Document(NamedTuple):
 
 def read_document(path: Path) -> Document:
     """The values in `path`: JSON, or JSON lines, with the `Infinity` and `NaN` that Python's writers put in.
+    API keys that it tells, or the tool's settings beside it, are hidden in them.
 
     Raises:
         ImportFailed: it cannot be read, is too large, or is neither.
     """
+    document = _read(path)
+    keys = keys_in(document.values) | _keys_beside(path)
+    if keys:
+        hide(document.values, keys)
+    return document
+
+
+def _keys_beside(path: Path) -> set[str]:
+    found: set[str] = set()
+    for place in map(path.with_name, SETTINGS):
+        if place.name == path.name or place.is_symlink() or not place.is_file():
+            continue
+        with contextlib.suppress(ImportFailed):
+            if place.suffix == ".json":
+                found |= keys_in(_read(place).values)
+            else:
+                for line in _bytes(place).decode("utf-8", "replace").splitlines():
+                    found |= keys_said(line)
+    return found
+
+
+def _read(path: Path) -> Document:
     data = _bytes(path)
     if data.startswith(SQLITE):
         return Document(path, [], is_sqlite=True)

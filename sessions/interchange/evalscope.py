@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from loadgen.errors import printable
 from loadgen.records import Request, RequestError
 from sessions.interchange.documents import (
+    MOST_BYTES,
     NEED,
     Document,
     ImportFailed,
@@ -29,6 +33,8 @@ from sessions.store.imported import ToolFigure
 
 TOOL = "evalscope perf"
 _MOST_ROWS = 1_000_000
+_MOST_TEXT = 16 << 20
+"""Bytes of one value: the gaps of a million tokens."""
 _COLUMNS = (
     "start_time, completed_time, success, latency, first_chunk_latency, inter_token_latencies, "
     "prompt_tokens, completion_tokens"
@@ -94,21 +100,36 @@ def read(document: Document) -> list[ImportedRun]:
     return [settle(run, min(one.due_ns for one in run.requests))]
 
 
-def _rows(path: Path) -> list[tuple[Any, ...]]:
-    """Read only, and nothing but numbers and short texts; what a database may hold beside is not run."""
+def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    """Read only, and nothing but numbers and short texts; what a database may hold beside is not run.
+
+    Raises:
+        ImportFailed: it is another one, or damaged, or gives more than its file holds.
+    """
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    given = 0
     try:
         database = sqlite3.connect(uri, uri=True)
         try:
+            if sys.version_info >= (3, 11):  # before, it is SQLite's own gigabyte
+                database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_TEXT)
             kind = database.execute("SELECT type FROM sqlite_master WHERE name = 'result'").fetchone()
-            if kind != ("table",):  # a view could compute for ever
-                raise ImportFailed(f"{name_of(path)}: no database of {TOOL} (it has no table result); {NEED}")
-            found = database.execute(f"SELECT {_COLUMNS} FROM result LIMIT {_MOST_ROWS}").fetchall()
+            columns = database.execute("PRAGMA table_xinfo(result)").fetchall()
+            # A view, or a column that is computed (`hidden`), could compute for ever.
+            if kind != ("table",) or any(column[6] for column in columns):
+                raise ImportFailed(f"{name_of(path)}: no database of {TOOL} (no plain table result); {NEED}")
+            for row in database.execute(f"SELECT {_COLUMNS} FROM result LIMIT {_MOST_ROWS}"):
+                # Rows of a forged file can share their pages, and be more together than it is long.
+                given += sum(len(value) for value in row if isinstance(value, str | bytes))
+                if given > MOST_BYTES:
+                    raise ImportFailed(f"{name_of(path)}: more than {MOST_BYTES >> 20} MiB of text; {NEED}")
+                yield row
         finally:
             database.close()
-    except sqlite3.Error as error:
-        raise ImportFailed(f"{name_of(path)}: no database of {TOOL}: {error}; {NEED}") from None
-    return found
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
+        # The second: SQLite said words of the file. The third is how it refuses a length that no memory has.
+        said = printable(str(error), 200) or "it is damaged"
+        raise ImportFailed(f"{name_of(path)}: no database of {TOOL}: {said}; {NEED}") from None
 
 
 def _request(row: tuple[Any, ...]) -> Request | None:

@@ -12,12 +12,13 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from loadgen.decoding import ready
+from loadgen.target.redaction import Redactor
+from sessions.hidden_stderr import hide_in_stderr
 from sessions.run.launch import LOG_FILE, Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.supervisor import Supervisor
@@ -46,12 +47,11 @@ def _complain_in(path: Path) -> None:
     os.close(log)
 
 
-def _open_debug_log(directory: Path, secrets: Iterable[str]) -> None:
-    from loadgen.target.redaction import Redactor
+def _open_debug_log(directory: Path, redactor: Redactor) -> None:
     from sessions.store.debug_log import open_debug_log
 
     origin_ns = read(directory).clock.origin_monotonic_ns
-    open_debug_log(directory, "supervisor", origin_ns, Redactor(*secrets))
+    open_debug_log(directory, "supervisor", origin_ns, redactor)
 
 
 def main() -> int:
@@ -64,9 +64,11 @@ def main() -> int:
     place = supervisor = None
     try:
         _complain_in(directory / LOG_FILE)
+        redactor = Redactor(*orders.secrets())
+        hide_in_stderr(redactor)
         place = SessionPlace(directory, _locked(directory))
         if orders.debug:
-            _open_debug_log(directory, orders.secrets())
+            _open_debug_log(directory, redactor)
         supervisor = Supervisor(directory, orders, place)
         return asyncio.run(supervisor.run())
     except SessionError as error:

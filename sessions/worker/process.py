@@ -22,12 +22,14 @@ import msgspec
 from loadgen.clock import MonotonicClock
 from loadgen.decoding import ready
 from loadgen.records import Request, Tick, WorkerNote
+from loadgen.target.redaction import Redactor, redactor_of
 from loadgen.transport.connection import SocketAddress
 from loadgen.transport.pool import Pool
 from loadgen.transport.receive_times import TimedReader
 from loadgen.transport.source_addresses import why_not
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig, all_headers
+from sessions.hidden_stderr import hide_in_stderr
 from sessions.store.manifest import SessionError
 from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
@@ -111,8 +113,10 @@ class Worker:
 
     def _begin(self, config: WorkerConfig) -> None:
         self._clock = MonotonicClock(config.origin_ns)
+        redactor = redactor_of(all_headers(config))
+        hide_in_stderr(redactor)
         if self._debug:
-            self._open_debug_log(config)
+            self._open_debug_log(config, redactor)
         try:
             pools = self._pools(config, self._clock)
         except OSError as error:
@@ -166,13 +170,12 @@ class Worker:
             pools.append(pool)
         return pools
 
-    def _open_debug_log(self, config: WorkerConfig) -> None:
-        from loadgen.target.redaction import redactor_of
+    def _open_debug_log(self, config: WorkerConfig, redactor: Redactor) -> None:
         from sessions.store.debug_log import open_debug_log
 
         name = f"worker-{self._number}"
         try:
-            open_debug_log(self._directory, name, config.origin_ns, redactor_of(all_headers(config)))
+            open_debug_log(self._directory, name, config.origin_ns, redactor)
         except SessionError:  # the disk is full, say: the load goes on without a log of it
             return
         _log.info("pid %d, %s.%s", os.getpid(), type(self._loop).__module__, type(self._loop).__name__)

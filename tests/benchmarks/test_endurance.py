@@ -87,9 +87,16 @@ def test_an_hour_is_not_taken_to_a_day_and_is_held_against_what_it_came_to(
 
 def test_what_broke_a_reader_is_counted_and_named() -> None:
     told = fuzz.report(
-        [fuzz.Tried("sse", 1200, 7, broke=False), fuzz.Tried("http", 30, None, broke=True)], "led"
+        [fuzz.Tried("sse", 1200, 60, 7, broke=False), fuzz.Tried("http", 30, 360, None, broke=True)], "led"
     )
     assert re.match(
         r"1,230 inputs to 2 readers of foreign bytes, 20\d\d-\d\d-\d\d; led\. 1 of them broke\.", told
     )
-    assert "| sse | 1,200 | 7 | no |\n| http | 30 | - | yes |" in told
+    assert "| sse | 1,200 | 60 | 7 | no |\n| http | 30 | 360 | - | yes |" in told
+
+
+def test_a_page_keeps_what_it_told_of_readers_that_were_not_tried_again() -> None:
+    before = [fuzz.Tried("sse", 64_671, 60, 86, broke=False), fuzz.Tried("http", 5, 360, None, broke=True)]
+    page = f"# A page\n\n{fuzz.report(before, 'led')}\n\n| other | 1 | 2 | 3 | no |\n"
+    assert fuzz.told_in(page) == before
+    assert fuzz.told_in("# A page of something else\n") == []

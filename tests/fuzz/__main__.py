@@ -3,7 +3,8 @@
 With atheris (`pip install atheris`; it has no wheel for each Python) inputs are chosen by what code they reach;
 `--plain` needs nothing, and changes inputs of the corpus at random. A break ends the command with its traceback,
 and stands in `tests/fuzz/corpus/TARGET` for `test_corpus.py`. `--keep`: what reached new code is kept there, too.
-`--docs PAGE`: how many were tried of each is written into its section.
+`--docs PAGE`: how many were tried of each is written into its section, where targets that were not named keep what
+stands there.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 from benchmarks.common.section import machine, write
 from tests.fuzz.targets import CORPUS, TARGETS
 
-_MOST_BYTES = 8192
-_KEPT = 40
-"""Inputs of a target that are kept at the most: the smallest."""
+_MOST_BYTES = 10_240
+"""More than the longest input of the corpus: libFuzzer cuts a longer one, and half a file of TOML is none."""
+_KEPT, _MOST_KEPT_BYTES = 40, 1024
+"""Inputs of a target that are kept at the most, the smallest; and how long one of them may be."""
+
+_ROOT = Path(__file__).parents[2]
+_ROOMS = tuple(str(_ROOT / room) for room in ("loadgen", "sessions", "telemetry", "tui"))
 
 _UNDER_ATHERIS = """
 import sys, atheris
@@ -40,6 +47,7 @@ atheris.Fuzz()
 class Tried(NamedTuple):
     target: str
     inputs: int
+    seconds: int
     new: int | None
     """Inputs that reached new code; None: nobody looked."""
     broke: bool
@@ -60,8 +68,25 @@ def main() -> int:
     print(f"{len(found)} targets, {len(broken)} broken{''.join(f' {name}' for name in broken)}")
     if asked.docs is not None:
         led = "changed at random" if asked.plain else "led by atheris"
-        write(asked.docs, "fuzz", report(found, f"{led}, {asked.seconds} s each, {where}"))
+        told = {tried.target: tried for tried in (*told_in(asked.docs.read_text(encoding="utf-8")), *found)}
+        write(asked.docs, "fuzz", report([told[name] for name in TARGETS if name in told], f"{led}, {where}"))
     return 1 if broken else 0
+
+
+_HEAD = "| reader | inputs | seconds | reached new code | broke |"
+_ROW = re.compile(r"\| (\w+) \| ([\d,]+) \| (\d+) \| (-|\d+) \| (yes|no) \|")
+
+
+def told_in(page: str) -> list[Tried]:
+    """The rows of a table that `report` made, in a page."""
+    rows = page.partition(_HEAD)[2].partition("\n\n")[0].splitlines()
+    found = [match.groups() for row in rows if (match := _ROW.fullmatch(row)) is not None]
+    return [
+        Tried(
+            name, int(count.replace(",", "")), int(seconds), None if new == "-" else int(new), broke == "yes"
+        )
+        for name, count, seconds, new, broke in found
+    ]
 
 
 def report(found: list[Tried], how: str) -> str:
@@ -71,11 +96,12 @@ def report(found: list[Tried], how: str) -> str:
         f"{inputs:,} inputs to {len(found)} readers of foreign bytes, {time.strftime('%Y-%m-%d')}; {how}. "
         f"{broken or 'None'} of them broke.",
         "",
-        "| reader | inputs | reached new code | broke |",
-        "| --- | ---: | ---: | --- |",
+        _HEAD,
+        "| --- | ---: | ---: | ---: | --- |",
     ]
-    for name, count, new, broke in found:
-        lines.append(f"| {name} | {count:,} | {'-' if new is None else new} | {'yes' if broke else 'no'} |")
+    for name, count, seconds, new, broke in found:
+        shown = "-" if new is None else new
+        lines.append(f"| {name} | {count:,} | {seconds} | {shown} | {'yes' if broke else 'no'} |")
     return "\n".join(lines)
 
 
@@ -91,9 +117,9 @@ def _plain(name: str, asked: argparse.Namespace) -> Tried:
         except Exception as error:
             _keep(name, data)
             print(f"{name}: broken after {tried:,} inputs: {type(error).__name__}: {error}")
-            return Tried(name, tried, None, broke=True)
+            return Tried(name, tried, asked.seconds, None, broke=True)
     print(f"{name}: {tried:,} inputs changed at random, none broke it")
-    return Tried(name, tried, None, broke=False)
+    return Tried(name, tried, asked.seconds, None, broke=False)
 
 
 def _changed(draw: random.Random, seeds: list[bytes]) -> bytes:
@@ -117,7 +143,9 @@ def _changed(draw: random.Random, seeds: list[bytes]) -> bytes:
 
 
 def _guided(name: str, asked: argparse.Namespace) -> Tried:
-    with tempfile.TemporaryDirectory() as found:
+    # Readers that write would wait for a disk at each input; what atheris's process leaves behind is under it.
+    fast = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory() as found, tempfile.TemporaryDirectory(dir=fast) as scratch:
         run = subprocess.run(
             [
                 *(sys.executable, "-c", _UNDER_ATHERIS, name, found, str(CORPUS / name)),
@@ -129,8 +157,7 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
             text=True,
             errors="replace",
             check=False,
-            # Readers that write would wait for a disk at each input.
-            env={**os.environ, "TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else None,
+            env={**os.environ, "TMPDIR": scratch},
         )
         new = list(Path(found).iterdir())
         broken = [path for path in new if path.name.startswith("broken-")]
@@ -140,16 +167,48 @@ def _guided(name: str, asked: argparse.Namespace) -> Tried:
             for path in broken:
                 _keep(name, path.read_bytes())
             print(run.stdout[-6000:])
-            return Tried(name, inputs, None, broke=True)
+            return Tried(name, inputs, asked.seconds, None, broke=True)
         # What is left of them was slow, on this machine and at that moment.
         reached = [path for path in new if path not in broken]
-        smallest = sorted(reached, key=lambda path: path.stat().st_size)
         if asked.keep:
-            for path in smallest[:_KEPT]:
-                _keep(name, path.read_bytes())
+            _keep_reaching(name, reached)
     slow = f", {len(broken)} were slow" if broken else ""
     print(f"{name}: {inputs:,} inputs, {len(reached)} reached new code{slow}, none broke it")
-    return Tried(name, inputs, len(reached), broke=False)
+    return Tried(name, inputs, asked.seconds, len(reached), broke=False)
+
+
+def _keep_reaching(name: str, found: list[Path]) -> None:
+    """What of `found` comes to a line of ours that nothing in the corpus comes to, nor what is kept already."""
+    seen = set[tuple[str, int]]().union(
+        *(_lines(name, path.read_bytes()) for path in (CORPUS / name).iterdir())
+    )
+    kept = 0
+    for data in sorted((path.read_bytes() for path in found), key=len):
+        if len(data) > _MOST_KEPT_BYTES or kept == _KEPT:
+            break
+        lines = _lines(name, data)
+        if lines - seen:
+            seen |= lines
+            kept += 1
+            _keep(name, data)
+
+
+def _lines(name: str, data: bytes) -> set[tuple[str, int]]:
+    """The lines of our rooms that an input comes to."""
+    reached: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., object] | None:
+        if not frame.f_code.co_filename.startswith(_ROOMS):
+            return None
+        reached.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        TARGETS[name](data)
+    finally:
+        sys.settrace(None)
+    return reached
 
 
 def _keep(name: str, data: bytes) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sessions.interchange import evalscope
 from sessions.interchange.documents import ImportFailed
 from sessions.interchange.find_runs import find_runs
 from sessions.interchange.write_session import write_session
@@ -17,6 +20,7 @@ from sessions.summary.read import read_summary
 from sessions.summary.schema import Summary
 from tests.sessions.interchange.made_results import written
 
+OF_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3 has no setlimit")
 NOW = datetime(2026, 9, 22, tzinfo=timezone.utc)
 
 SGLANG: dict[str, Any] = {
@@ -176,9 +180,56 @@ def test_another_database_is_refused_and_a_view_is_not_run(tmp_path: Path) -> No
         )
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
-    for path in (endless, view, broken):
+    computed, virtual = tmp_path / "computed.db", tmp_path / "virtual.db"
+    names = "completed_time, success, latency, first_chunk_latency, inter_token_latencies, prompt_tokens"
+    with sqlite3.connect(computed) as file:  # a file of 8 kB that is read as gigabytes
+        file.execute(
+            f"CREATE TABLE result (start_time, {names}, completion_tokens AS (hex(zeroblob(100000000))))"
+        )
+        file.execute(f"INSERT INTO result (start_time, {names}) VALUES (5.0, 5.75, 1, 0.6, 0.2, '[]', 8)")
+    databases = [endless, view, broken, computed]
+    with (
+        sqlite3.connect(virtual) as file,
+        contextlib.suppress(sqlite3.OperationalError),
+    ):  # built without FTS5
+        file.execute(f"CREATE VIRTUAL TABLE result USING fts5(start_time, {names}, completion_tokens)")
+        databases.append(virtual)
+    for path in databases:
         with pytest.raises(ImportFailed, match=r"no database of evalscope"):
             find_runs(path)
+
+
+@pytest.mark.parametrize("order", [b"\x1b[2J", b"\xff\xfe", b"\n\n\n"])
+def test_words_of_a_broken_database_are_said_in_one_line_that_orders_nothing(
+    tmp_path: Path, order: bytes
+) -> None:
+    path = database(tmp_path / "benchmark_data.db", [])
+    data = path.read_bytes()
+    assert data.count(b"(request, start_time") == 1
+    path.write_bytes(data.replace(b"(request, start_time", b"('" + order.ljust(18, b"~")))
+    with pytest.raises(ImportFailed) as failed:
+        find_runs(path)
+    said = str(failed.value)
+    assert said.isprintable(), ascii(said)
+    assert "no database of evalscope" in said
+
+
+@pytest.mark.parametrize(
+    ("bound", "most"),
+    [
+        pytest.param("_MOST_TEXT", 500, marks=OF_3_11),
+        ("MOST_BYTES", 1200),
+    ],
+)
+def test_a_database_whose_texts_are_longer_than_any_runs_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    rows = [("p", 5.0, f"[{'0.1, ' * 150}0.3]", 1, "", 5.75, 0.6, 0.2, 8, 3)] * 2
+    path = database(tmp_path / "benchmark_data.db", rows)
+    assert len(find_runs(path)[0].requests) == 2
+    monkeypatch.setattr(evalscope, bound, most)
+    with pytest.raises(ImportFailed, match=r"too big|of text"):
+        find_runs(path)
 
 
 def test_what_llmperf_calls_inter_token_latency_has_no_counterpart(tmp_path: Path) -> None:
