@@ -87,6 +87,7 @@ class Worker:
         self._clock: MonotonicClock | None = None
         self._reader: TimedReader | None = None
         self._gone = asyncio.Event()
+        self._bug: Exception | None = None
 
     async def run(self) -> None:
         """Serves until the load has ended and all of it is written."""
@@ -99,9 +100,18 @@ class Worker:
         await self._gone.wait()
         if unsaved := self._recorder.close():
             say_line(1, Status("unsaved", unsaved))
+        if self._bug is not None:
+            raise self._bug
         say_line(1, Status("ended"))
 
     def _on_line(self, line: bytes) -> None:
+        try:
+            self._obey(line)
+        except Exception as bug:  # the loop would close stdin, as if the supervisor were gone
+            self._bug = bug
+            self._gone.set()
+
+    def _obey(self, line: bytes) -> None:
         message = _message.decode(line)
         if isinstance(message, WorkerConfig):
             self._begin(message)

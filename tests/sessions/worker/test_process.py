@@ -7,11 +7,14 @@ import gc
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loadgen.arrivals.load import ClosedLoad
@@ -167,3 +170,38 @@ def test_a_worker_looks_up_no_name_whose_addresses_the_probe_has_found() -> None
         (socket.AF_INET, "127.0.0.2"),
         (socket.AF_INET6, "::1"),
     ]
+
+
+BROKEN = """
+import sys
+from loadgen.worker.engine import Engine
+from sessions.worker import process
+
+def start(engine):
+    raise ZeroDivisionError("a bug of ours")
+
+Engine.start = start
+sys.exit(process.main())
+"""
+
+
+def test_a_bug_at_the_start_ends_the_worker_with_a_traceback_while_its_supervisor_is_there(
+    tmp_path: Path,
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BROKEN, tmp_path, "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as worker:
+        assert worker.stdin is not None
+        worker.stdin.write(msgspec.json.encode(worker_config(9)) + b"\n")
+        worker.stdin.flush()
+        try:
+            assert worker.wait(30) == 1
+        finally:
+            worker.kill()
+        assert worker.stdout is not None
+        assert worker.stderr is not None
+        assert b'"ended"' not in worker.stdout.read()
+        assert b"ZeroDivisionError: a bug of ours" in worker.stderr.read()
