@@ -46,7 +46,7 @@ def server(frame: Frame, waiting: Scale, upto: int, width: int, height: int, the
         known = np.empty(0) if values is None else values
         size = (plot, tall)
         drawn = spark(known, scale, size, "server_fill", upto, ascii_only=theme.ascii_only).rows()
-        names = [name, f"  /{numbers.label(scale.high)}"] if tall > 1 and scale is not PERCENT else [name]
+        names = [name, f"0-{numbers.label(scale.high)}"] if tall > 1 else [name]
         return [
             [(f" {names[i] if i < len(names) else '':<{_NAME}}", "label"), *row]
             for i, row in enumerate(drawn)
