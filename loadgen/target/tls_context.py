@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import NoReturn
 
@@ -10,7 +11,7 @@ from loadgen.worker_config import Address
 
 
 class CertificateError(Exception):
-    """The client's own certificate or its key cannot be used: one line with the option that names it."""
+    """The client's own certificate, its key, or the file for TLS secrets cannot be used: a line that names it."""
 
 
 def context(ca_file: str | None, insecure: bool) -> ssl.SSLContext:
@@ -18,8 +19,15 @@ def context(ca_file: str | None, insecure: bool) -> ssl.SSLContext:
 
     Raises:
         OSError: `ca_file` cannot be read; ssl.SSLError (an OSError) when it holds no certificate.
+        CertificateError: the file that SSLKEYLOGFILE names cannot be written.
     """
-    made = ssl.create_default_context(cafile=ca_file)
+    try:
+        made = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        if error.filename is None or error.filename != os.environ.get("SSLKEYLOGFILE"):
+            raise
+        where = f"SSLKEYLOGFILE={printable(error.filename, 80)}"
+        raise CertificateError(f"{where}: {error.strerror}; need a file that can be written") from None
     if ca_file is None:
         import certifi
 
