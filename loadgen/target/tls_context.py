@@ -11,7 +11,7 @@ from loadgen.worker_config import Address
 
 
 class CertificateError(Exception):
-    """What TLS takes from a file beside the CAs cannot be had: a line that names the option or the variable."""
+    """A file that TLS needs beside the CAs cannot be used: a line that names the option or the variable."""
 
 
 def context(ca_file: str | None, insecure: bool) -> ssl.SSLContext:
