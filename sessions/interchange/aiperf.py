@@ -61,8 +61,8 @@ def matches(document: Document) -> bool:
 def read(document: Document) -> list[ImportedRun]:
     """The run of the directory in which the file lies: its other files belong to it."""
     place = document.path.parent
-    summary = document.first if "aiperf_version" in document.first else read_beside(place / SUMMARY).first
-    lines = document.values if "metadata" in document.first else read_beside(place / REQUESTS).values
+    summary = document.first if "aiperf_version" in document.first else read_beside(document, SUMMARY).first
+    lines = document.values if "metadata" in document.first else read_beside(document, REQUESTS).values
     config = table(summary.get("input_config"))
     endpoint = table(config.get("endpoint"))
     models = rows(table(config.get("models")).get("items"))
@@ -105,7 +105,7 @@ def read(document: Document) -> list[ImportedRun]:
         )
     first_ns = min(one.due_ns for one in run.requests)
     window = _window_ns(summary, first_ns)
-    run.telemetry = gpu_records(read_beside(place / GPUS).values)
+    run.telemetry = gpu_records(read_beside(document, GPUS).values)
     start_ns, end_ns = window or (first_ns, None)
     run.started_unix_ns = min(start_ns, first_ns)
     for record in run.telemetry:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loadgen.errors import printable
-from sessions.interchange.keys_in_files import hide, keys_in, keys_said
+from sessions.interchange.keys_in_files import hide, keys_in, keys_in_yaml
 
 NEED = "need what one of the tools wrote (see ttftop import --help)"
 MOST_BYTES = 256 << 20
@@ -33,12 +33,18 @@ class ImportFailed(Exception):
     """One line: which file, and why nothing can be made of it."""
 
 
+Told = dict[Path, set[str]]
+"""The keys that each file of settings tells: many results lie beside the same ones, which are read once."""
+
+
 class Document(NamedTuple):
     """A file's JSON values: one, or one a line."""
 
     path: Path
     values: list[Any]
     is_sqlite: bool = False
+    told: Told | None = None
+    """Kept for the files beside it."""
 
     @property
     def first(self) -> dict[str, Any]:
@@ -46,32 +52,35 @@ class Document(NamedTuple):
         return table(self.values[0]) if self.values else {}
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, told: Told | None = None) -> Document:
     """The values in `path`: JSON, or JSON lines, with the `Infinity` and `NaN` that Python's writers put in.
-    API keys that it tells, or the tool's settings beside it, are hidden in them.
+    API keys that it tells, or the tool's settings beside it, are hidden in them. What settings tell is
+    remembered in `told`.
 
     Raises:
         ImportFailed: it cannot be read, is too large, or is neither.
     """
-    document = _read(path)
-    keys = keys_in(document.values) | _keys_beside(path)
+    told = {} if told is None else told
+    document = _read(path)._replace(told=told)
+    own = keys_in(document.values)
+    if path.name in SETTINGS and not path.is_symlink():
+        told[path] = own
+    keys = own.union(*(_told_by(place, told) for place in map(path.with_name, SETTINGS)))
     if keys:
         hide(document.values, keys)
     return document
 
 
-def _keys_beside(path: Path) -> set[str]:
-    found: set[str] = set()
-    for place in map(path.with_name, SETTINGS):
-        if place.name == path.name or place.is_symlink() or not place.is_file():
-            continue
-        with contextlib.suppress(ImportFailed):
-            if place.suffix == ".json":
-                found |= keys_in(_read(place).values)
-            else:
-                for line in _bytes(place).decode("utf-8", "replace").splitlines():
-                    found |= keys_said(line)
-    return found
+def _told_by(settings: Path, told: Told) -> set[str]:
+    if settings not in told:
+        told[settings] = set()
+        if not settings.is_symlink() and settings.is_file():
+            with contextlib.suppress(ImportFailed):
+                if settings.suffix == ".json":
+                    told[settings] = keys_in(_read(settings).values)
+                else:
+                    told[settings] = keys_in_yaml(_bytes(settings).decode("utf-8", "replace"))
+    return told[settings]
 
 
 def _read(path: Path) -> Document:
@@ -100,21 +109,22 @@ def _read(path: Path) -> Document:
     return Document(path, values)
 
 
-def read_beside(path: Path) -> Document:
-    """The same of a file that may be missing: an empty document then, and where `path` is a link.
+def read_beside(document: Document, name: str) -> Document:
+    """The same of the file of that name beside it, which may be missing: empty then, and where it is a link.
 
     Raises:
         ImportFailed: it is there, and cannot be read or is no JSON.
     """
+    path = document.path.with_name(name)
     if path.is_symlink() or not path.is_file():
         return Document(path, [])
-    return read_document(path)
+    return read_document(path, document.told)
 
 
-def known_beside(path: Path) -> dict[str, Any]:
+def known_beside(document: Document, name: str) -> dict[str, Any]:
     """Its first object; an empty one also where it cannot be read: what only adds to a result spoils none."""
     try:
-        return read_beside(path).first
+        return read_beside(document, name).first
     except ImportFailed:
         return {}
 

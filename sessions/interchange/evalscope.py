@@ -65,8 +65,8 @@ def read(document: Document) -> list[ImportedRun]:
     """
     path = document.path
     asked, said = (
-        known_beside(path.with_name("benchmark_args.json")),
-        known_beside(path.with_name("benchmark_summary.json")),
+        known_beside(document, "benchmark_args.json"),
+        known_beside(document, "benchmark_summary.json"),
     )
     run = ImportedRun(
         tool=TOOL, file=path.name, label=text(path.parent.name, 60), model=text(asked.get("model"))

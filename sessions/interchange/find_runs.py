@@ -17,7 +17,15 @@ from sessions.interchange import (
     sglang,
     vllm,
 )
-from sessions.interchange.documents import NEED, Document, ImportFailed, files_below, name_of, read_document
+from sessions.interchange.documents import (
+    NEED,
+    Document,
+    ImportFailed,
+    Told,
+    files_below,
+    name_of,
+    read_document,
+)
 from sessions.interchange.imported_run import ImportedRun
 
 MOST_RUNS = 1000
@@ -90,11 +98,12 @@ def _known() -> str:
 def _of_directory(directory: Path) -> list[ImportedRun]:
     runs: list[ImportedRun] = []
     taken: list[Path] = []
+    told: Told = {}
     for path in files_below(directory):
         if path.suffix not in _ENDINGS or any(path.is_relative_to(place) for place in taken):
             continue
         try:
-            document = read_document(path)
+            document = read_document(path, told)
         except ImportFailed:
             continue  # not every file beside results is one
         tool = tool_of(document)

@@ -44,7 +44,7 @@ def read(document: Document) -> list[ImportedRun]:
     """The run of one file."""
     one = document.first
     all_of_it = table(one.get("aggregated_metrics"))
-    about = known_beside(document.path.with_name("experiment_metadata.json"))
+    about = known_beside(document, "experiment_metadata.json")
     to_ms = 1.0 if one.get("_time_unit") == "ms" else 1e3
     stats = table(all_of_it.get("stats"))
     slots = max(whole(all_of_it.get("num_concurrency")) or 1, 1)

@@ -84,7 +84,7 @@ def read(document: Document) -> list[ImportedRun]:
         rate = (len(run.requests) - 1) / ((last_due_ns - begin_ns) / 1e9)
         run.load = LoadConfig(rate_rps=rate)
         run.notes.append("the rate is what was sent: the file does not say what was asked for")
-    run.figures = _figures(known_beside(document.path.with_name("summary_lifecycle_metrics.json")))
+    run.figures = _figures(known_beside(document, "summary_lifecycle_metrics.json"))
     return [settle(run, begin_ns)]
 
 

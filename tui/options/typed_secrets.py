@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
+from loadgen.target.drawn_at_random import is_drawn
 from tui.options.exit_codes import is_unicode
 
 _KNOWN = re.compile(
@@ -17,7 +18,6 @@ _KNOWN = re.compile(
     r"[A-Za-z0-9._+=-]{3,}"
 )
 """Keys as providers begin them."""
-_DRAWN = re.compile(r"[A-Za-z0-9_+=-]{20,}")
 _NAMED = re.compile(
     r"[\w.-]*(?:key|token|secret|passw|auth|credential|cookie)[\w.-]*\s*[=:]\s*"
     r"(?:(?:bearer|basic)\s+)?(?P<value>(?![0-9.]*[a-z]{0,2}\Z).{4,})",
@@ -73,13 +73,7 @@ def _secrets_in(word: str) -> Iterator[str]:
         yield named["value"]
     yield from filter(_KNOWN.fullmatch, re.split(r"[^A-Za-z0-9._+=-]+", value))
     if not _SESSION.fullmatch(value):
-        yield from filter(_is_drawn, re.split(r"[^A-Za-z0-9_+=-]+", value))
-
-
-def _is_drawn(word: str) -> bool:
-    """So many changes between letters and digits that it is no name of a model or of a file."""
-    changes = sum(one.isdigit() != other.isdigit() for one, other in pairwise(word))
-    return _DRAWN.fullmatch(word) is not None and changes * 6 >= len(word)
+        yield from filter(is_drawn, re.split(r"[^A-Za-z0-9_+=-]+", value))
 
 
 def _without_begin(message: str, secret: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from sessions.interchange import documents
 from sessions.interchange.find_runs import find_runs
-from sessions.interchange.keys_in_files import keys_in, keys_said
+from sessions.interchange.keys_in_files import hide, keys_in, keys_said
 from sessions.interchange.write_session import write_session
 from tests.security.canary import KEY, contents, hits
 from tests.sessions.interchange import made_results as made
@@ -35,12 +36,12 @@ def guidellm(place: Path) -> Path:
     return made.written(place / "benchmarks.json", result)
 
 
-def aiperf(place: Path, given: str = "") -> Path:
+def aiperf(place: Path, given: str = "", **told_as: Any) -> Path:
     """The key is told in the summary, and repeated in the requests."""
     directory = made.aiperf(place / "artifacts")
     summary = directory / "profile_export_aiperf.json"
     told = json.loads(summary.read_text())
-    told["input_config"]["endpoint"] |= {"urls": [IN_URL], "headers": [["X-Api-Key", KEY]], "api_key": KEY}
+    told["input_config"]["endpoint"] |= told_as or {"headers": [["X-Api-Key", KEY]]}
     summary.write_text(json.dumps(told))
     requests = directory / "profile_export.jsonl"
     requests.write_text(requests.read_text().replace("later", f"no {KEY} here"))
@@ -121,3 +122,154 @@ def test_ways_to_say_a_key_are_known(text: str) -> None:
 )
 def test_what_is_no_key_is_left(value: Any) -> None:
     assert keys_in([value]) == set()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"headers": {"X-Tenant-Key": KEY}},
+        {"headers": ["X-Tenant-Key", KEY]},
+        {"extra_headers": [f"X-Tenant-Key: {KEY}"]},
+        {"headers": f"X-Tenant-Key={KEY}"},
+        {"headers": [{"name": "X-Tenant-Key", "value": KEY}]},
+        {"api_key": [KEY]},
+        {"api_key": {"value": KEY}},
+        {"extra": [["api_key", KEY]]},
+        {"env": [{"name": "OPENAI_API_KEY", "value": KEY}]},
+        {"urls": [f"http://{KEY.replace('/', '%2F')}@h:1/v1"]},
+        {"urls": [f"http://{KEY.replace('/', '%2F')}:@h:1/v1"]},
+        {"urls": [IN_URL]},
+    ],
+    ids=str,
+)
+def test_wherever_the_settings_tell_a_key_it_is_hidden_in_the_words_of_an_error(
+    told: dict[str, Any], tmp_path: Path
+) -> None:
+    (run,) = find_runs(aiperf(tmp_path, **told))
+    assert hits(str((run, run.requests)).encode()) == []
+    assert "no *** here" in str(run.requests), "it was there"
+
+
+PROSE = (
+    "You send Bearer tokens in the header; Bearer requests fail. Authorization: completed, password: output"
+)
+SAID = "401 Authorization: requests; cookie: input_tokens and api_key: benchmarks are needed, Bearer duration"
+
+
+def test_everyday_words_after_the_name_of_a_key_cost_no_figure(tmp_path: Path) -> None:
+    told = made.guidellm()
+    (benchmark,) = told["benchmarks"]
+    benchmark["requests"]["successful"][0]["output"] = PROSE
+    benchmark["requests"]["errored"][0]["info"]["error"] = SAID
+    benchmark["config"]["backend"]["api_key"] = "requests"
+    (run,) = find_runs(made.written(tmp_path / "guidellm.json", told))
+    (as_ever,) = find_runs(made.written(tmp_path / "as_ever.json", made.guidellm()))
+    assert (len(run.requests), run.figures, run.model) == (3, as_ever.figures, "m")
+    assert SAID in str(run.requests)
+
+    told = made.vllm(
+        errors=["", SAID, ""],
+        generated_texts=["Use OAuth. Bearer total_output_tokens are sent", "", PROSE],
+        model_id="openai/gpt-oss",
+        api_key="openai",
+    )
+    (run,) = find_runs(made.written(tmp_path / "vllm.json", told))
+    (as_ever,) = find_runs(made.written(tmp_path / "as_ever.json", made.vllm()))
+    assert (run.figures, run.endpoint, run.model) == (as_ever.figures, "chat", "openai/gpt-oss")
+    assert SAID in str(run.requests)
+
+
+@pytest.mark.parametrize("key", ["openai", "none-given", "requests", "llama3", "Secret"])
+def test_an_everyday_word_given_as_a_key_is_left_within_other_words(key: str) -> None:
+    values = [{"api_key": key, "model": f"{key}/gpt", "requests": [f"{key}-chat"]}]
+    hide(values, keys_in(values))
+    assert (values[0]["model"], values[0]["requests"]) == (f"{key}/gpt", [f"{key}-chat"])
+
+
+def test_the_backend_called_like_the_key_is_still_known() -> None:
+    values = [{"api_key": "openai", "backend": "openai"}]
+    hide(values, keys_in(values))
+    assert values[0]["backend"] == "openai"
+
+
+@pytest.mark.parametrize("key", ["hunter2Xy", "token-abc123", "Correct Horse Battery"])
+def test_what_is_no_word_is_hidden_within_others(key: str) -> None:
+    values = [{"password": key, "error": f"wrong: {key}!"}]
+    hide(values, keys_in(values))
+    assert values[0]["error"] == "wrong: ***!"
+
+
+@pytest.mark.parametrize("key", ["Secret", "correct-horse-battery"])
+def test_a_word_given_as_a_key_is_hidden_where_it_is_the_whole_value(key: str) -> None:
+    values = [{"password": key, "label": key}]
+    hide(values, keys_in(values))
+    assert values[0]["label"] == "***"
+
+
+def test_a_name_is_hidden_only_where_it_holds_a_key_drawn_at_random() -> None:
+    values = [{"api_key": [KEY, "total_output_tokens_1"], f"of {KEY}": 1, "total_output_tokens_1": 2}]
+    hide(values, keys_in(values))
+    assert {"of ***": 1, "total_output_tokens_1": 2}.items() <= values[0].items()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/root/hf_models/Llama-3.1-8B-Instruct",
+        "/mnt/hf_cache/hub/models--meta-llama--Llama-3.1-8B",
+        "hf-internal-testing/tiny-random-LlamaForCausalLM",
+        "xai-org/grok-2-vision-1212",
+        "xai-grok-2-vision-1212-instruct",
+        "/models/sk-llama-3.1-8b-instruct-v2",
+        "nvapi-compatible-model-server",
+        "gsk_finetuned_llama_3_1_instruct",
+        "disk-usage-of-sixteen-1-2-3",
+    ],
+)
+def test_the_name_of_a_model_is_no_key(name: str) -> None:
+    assert keys_said(name) == set()
+
+
+@pytest.mark.parametrize("begin", ["sk-", "sk-proj-", "hf_", "gsk_", "nvapi-", "xai-"])
+def test_the_keys_of_providers_are_known_by_how_they_begin(begin: str) -> None:
+    key = begin + "aB3dE5gH7jK9mN1pQ3sT"
+    assert keys_said(f"401: no such key '{key}'.") == {key}
+
+
+@pytest.mark.parametrize("name", ["generated_texts", "output", "prompt", "messages", "responses"])
+def test_prompts_and_answers_are_no_place_for_a_key(name: str) -> None:
+    said = f"Authorization: Bearer {KEY}"
+    assert keys_in([{name: said}, {name: [said, said]}, {name: [{"content": said}]}]) == set()
+    assert keys_in([{"error": {"message": said}}]) == {KEY}
+
+
+def test_public_headers_and_the_model_asked_for_are_no_keys() -> None:
+    headers = {
+        "Content-Type": "application/json2",
+        "User-Agent": "AIPerf/0.13.0",
+        "X-Gateway-Model-Name": "Qwen/Qwen3",
+    }
+    assert keys_in([{"headers": headers | {"X-Request-Id": "0a1b2c3d4e5f"}}]) == set()
+
+
+def test_the_settings_beside_many_files_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    as_ever = documents._bytes
+
+    def counted(path: Path) -> bytes:
+        read.append(path.name)
+        return as_ever(path)
+
+    monkeypatch.setattr(documents, "_bytes", counted)
+    (tmp_path / "config.yaml").write_text(f"server:\n  api_key: {KEY}\n")
+    for number in range(3):
+        made.written(tmp_path / f"{number}.json", made.vllm(errors=["", ECHO, ""]))
+    assert "***" in str(find_runs(tmp_path)[2].requests)
+    assert sorted(read) == ["0.json", "1.json", "2.json", "config.yaml"]
+
+    other = tmp_path / "other"
+    other.mkdir()
+    made.written(other / "3.json", made.vllm(errors=["", ECHO, ""]))
+    assert "***" not in str(find_runs(other)[0].requests), "of another directory"
