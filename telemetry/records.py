@@ -235,5 +235,6 @@ class SourceNote(msgspec.Struct, tag="source", tag_field="kind", omit_defaults=T
 
 TelemetryRecord = GpuDevices | GpuSamples | GpuEvent | HostSample | ServerSample | SourceNote
 
+# All are known to msgspec before two threads can meet at one, which would end the process. The lock for
+# others is in loadgen, of which nothing is imported here.
 msgspec.json.Decoder(TelemetryRecord)
-"""For its effect: msgspec knows them all before two threads can meet at it, which ends the process."""

@@ -105,7 +105,7 @@ def metrics_url(word: str) -> str:
         )
     query = word.partition("?")[2]
     if "#" in word or ("?" in word and [name for name, _ in parse_qsl(query, True)] != ["model"]):
-        # Nor this: a query may hold a token, and the session keeps the address.
+        # A query or a fragment may hold a token, and the session keeps the address.
         raise TelemetryError(
             f"--telemetry: got {_masked(word)}, an address must hold no query but ?model=NAME; "
             "give scheme, host, port and path"
@@ -127,7 +127,8 @@ def _masked(word: str) -> str:
     """`word` without what may be a secret: all before an `@`, all of a query or fragment."""
     scheme = match[0] if (match := re.match(r"[a-z]{1,10}://", word)) else ""
     if "@" not in word:
-        return f"{plain(re.split('[?#]', word)[0], 60)}?***"
+        before, mark, _ = re.split("([?#])", word, maxsplit=1)
+        return f"{plain(before, 60)}{mark}***"
     after = word.rpartition("@")[2]
     host = f"@{after[:60]}" if _PLAIN_END.fullmatch(after) and not re.search("[?#]", word) else ""
     return f"{scheme}***{host}"

@@ -60,6 +60,7 @@ Exit codes: 0 ran and valid, 1 not valid or a target missed, 2 wrong usage, 3 ta
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `ttftop` with the arguments `argv` (the process's own by default); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    code = OK
     take_any_output()
     with signals_as_ctrl_c(last=argv is None):
         try:
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
                 lost = f"what was to be printed is lost: {error.strerror}"
                 tell(f"ttftop: error: {with_next_step(lost)}")
-                code = NOT_VALID
+                code = code or NOT_VALID  # where the last words are lost, how it went is known already
             else:
                 raise
     forget_unread_output()
@@ -173,9 +174,9 @@ def forget_unread_output() -> None:
 
 def take_any_output() -> None:
     """What a terminal or a pipe cannot take as it is, in another way rather than not at all."""
-    for name in ("stdout", "stderr"):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us: Python has no stream for it then
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # Latin-1, ASCII: a `?` for what has no place there
@@ -223,9 +224,7 @@ def dispatch(arguments: list[str]) -> int:
     try:
         prestarted = PrestartedSupervisor()
     except OSError as error:
-        raise CommandError(
-            f"no process can be started: {error.strerror}; need one more (ulimit -a)"
-        ) from None
+        raise CommandError(f"no process can be started: {error.strerror}") from None
     with prestarted:
         return command(name, rest, prestarted)
 

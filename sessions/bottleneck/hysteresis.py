@@ -2,7 +2,8 @@
 
 Until a limit has been named since load began, the line waits for nothing: what says more than it does is
 said at once. From then on another takes the place of what is shown when it was found in `HOLD` of the last
-`WINDOW` seconds, so that one that comes and goes does not flicker. The beginning and the end of load are
+`WINDOW` seconds, so that one that comes and goes does not flicker; where these found others in turn and never
+what is shown, the one of them that was found most often. The beginning and the end of load are
 shown at once, and no limit outlives what it limits.
 """
 
@@ -16,8 +17,8 @@ from sessions.bottleneck.rules import IDLE, NAMES, ROOM, UNKNOWN, Bottleneck, bo
 
 HOLD, WINDOW = 4, 6
 """Seconds that must agree, of so many."""
-_SAYS = {IDLE: 0, UNKNOWN: 1, ROOM: 2}
-"""How much it says that one of these is found; a limit says the most."""
+_RANK = {IDLE: 0, UNKNOWN: 1, ROOM: 2}
+"""The higher, the more is told by it; a limit is above them all."""
 
 
 class Hysteresis(NamedTuple):
@@ -41,17 +42,21 @@ def next_hysteresis(before: Hysteresis, of: Evidence) -> Hysteresis:
     if (
         IDLE in (found.limit, shown)
         or (not of.under_way and found.limit in (ROOM, UNKNOWN))
-        or (not before.named and _says(found.limit) > _says(shown))
+        or (not before.named and _rank(found.limit) > _rank(shown))
         or lately.count(found.limit) >= HOLD
-        or (len(lately) == WINDOW and shown not in lately)  # rivals in turn, and it is none of them
+        or (len(lately) == WINDOW and shown not in lately and _none_more_often(found.limit, lately))
     ):
-        is_limit = found.limit not in _SAYS
+        is_limit = found.limit not in _RANK
         return Hysteresis(found, is_limit or (before.named and found.limit != IDLE))
     return Hysteresis(before.shown, before.named, _from_the_first_other(lately, shown))
 
 
-def _says(name: str) -> int:
-    return _SAYS.get(name, 3)
+def _rank(name: str) -> int:
+    return _RANK.get(name, 3)
+
+
+def _none_more_often(name: str, lately: tuple[str, ...]) -> bool:
+    return lately.count(name) == max(map(lately.count, lately))
 
 
 def _from_the_first_other(lately: tuple[str, ...], shown: str) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ def shown_after(evidence: Iterable[Evidence]) -> Bottleneck | None:
         same = [*same, only.limit] if same[-1:] == [only.limit] else [only.limit]
         if len(same) >= WINDOW or only.limit == IDLE:
             # Under `no load` none has been named, under a limit one has.
-            named = {only.limit not in _SAYS, only.limit != IDLE}
+            named = {only.limit not in _RANK, only.limit != IDLE}
             may_be = {Hysteresis(only, one) for one in named}
     shown = {one.shown for one in may_be}
     return shown.pop() if len(shown) == 1 else None

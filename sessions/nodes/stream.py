@@ -18,7 +18,7 @@ from sessions.nodes.channel import NodeLost, no_agent
 from sessions.nodes.frames import FrameError, Frames, framed
 from sessions.nodes.messages import NodeAnswer, Question, decode_answer, encode
 from telemetry.source import plain
-from telemetry.ssh.command import LOOK_THERE
+from telemetry.ssh.command import LOOK_THERE, need_to_start
 
 _READ_BYTES = 1 << 16
 _CLOSE_S = 1.5
@@ -153,6 +153,6 @@ async def open_stream(name: str, argv: Sequence[str], why: Why = why_it_ended) -
         )
     except OSError as error:
         what = f"node {name}: {argv[0]} cannot be started: {error.strerror}"
-        raise NodeLost(f"{what}; need one process more (ulimit -a)") from None
+        raise NodeLost(f"{what}; {need_to_start(error)}") from None
     _log.info("%s: pid %d", name, process.pid)
     return StreamChannel(name, process, why)

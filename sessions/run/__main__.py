@@ -19,10 +19,10 @@ import msgspec
 from loadgen.decoding import ready
 from loadgen.target.redaction import Redactor
 from sessions.hidden_stderr import hide_in_stderr
-from sessions.run.launch import LOG_FILE, Orders, SupervisorAnswer
+from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.supervisor import Supervisor
-from sessions.store.directory import hold_lock
+from sessions.store.directory import LOG_FILE, hold_lock
 from sessions.store.manifest import SessionError, read
 from sessions.worker.pipes import say_line
 

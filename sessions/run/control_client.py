@@ -13,6 +13,7 @@ import msgspec
 
 from sessions.run.commands import LINE_LIMIT_BYTES, Answer, Command, Hello, decode_answer
 from sessions.run.control_server import PRIVATE_PREFIX, SOCKET_FILE
+from sessions.store.directory import LOG_FILE
 
 
 class ControlError(OSError):
@@ -101,7 +102,7 @@ def send_once(directory: Path, command: Command, timeout_s: float = 5.0) -> Answ
         except OSError as error:
             late = isinstance(error, socket.timeout)
             why = f"within {timeout_s:g} s" if late else f"({error.strerror or error})"
-            log = directory / "host.log"
+            log = directory / LOG_FILE
             raise ControlError(f"{directory.name}: the run does not answer {why}; see {log}") from error
     if answer is None:
         raise ControlError(_over(directory))

@@ -18,13 +18,11 @@ from loadgen.readable import readable
 from loadgen.version import VERSION
 from sessions.plan.config import RunConfig
 from sessions.run.prestart import SupervisorProcess, start_supervisor
-from sessions.store.directory import create
+from sessions.store.directory import LOG_FILE, create
 from sessions.store.manifest import ClockAnchor, Manifest, SessionError, SessionInfo, write
 
 if TYPE_CHECKING:
     from sessions.run.traces import Traces
-
-LOG_FILE = "host.log"
 
 
 class LaunchError(Exception):

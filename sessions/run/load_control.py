@@ -250,7 +250,7 @@ class LoadControl:
             raise CommandError(f"ramp: got {command.to_rps:g} rps in a closed loop, need a concurrency")
         if self._trace is not None:
             raise CommandError(
-                f"ramp: the trace {self._trace.name} says when requests are due; need a rate (x of its own)"
+                f"ramp: the trace {self._trace.name} says when requests are due; need its speed, as 2x"
             )
         begin, end, over_s = command.from_rps, command.to_rps, command.over_s
         for rate_rps in (end,) if begin is None else (begin, end):

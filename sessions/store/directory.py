@@ -16,6 +16,7 @@ from sessions.store.manifest import FILE, Manifest, SessionError, read
 from sessions.user_directory import user_directory
 
 LOCK_FILE = "lock"
+LOG_FILE = "host.log"
 PACK_SUFFIX = ".ttftop"
 """Ends the name of a session that is one file (`sessions.store.pack`)."""
 _ID = re.compile(r"\d{8}-\d{6}-.")

@@ -84,9 +84,9 @@ class Throughput(msgspec.Struct, frozen=True):
     output_tps: float | None
     """None where answers have no tokens (embeddings)."""
     total_tps: float | None
-    """Input and output tokens; None where nobody said how long the input was, of any request."""
+    """Input and output tokens; None unless it is known of every request how long its input was."""
     input_tps: float | None = None
-    """None where nobody said how long the input was, of any request."""
+    """None unless it is known of every request how long its input was."""
 
 
 class Tokens(msgspec.Struct, frozen=True):

@@ -88,6 +88,7 @@ class Worker:
         self._reader: TimedReader | None = None
         self._gone = asyncio.Event()
         self._bug: Exception | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serves until the load has ended and all of it is written."""
@@ -108,8 +109,11 @@ class Worker:
         try:
             self._obey(line)
         except Exception as bug:  # the loop would close stdin, as if the supervisor were gone
-            self._bug = bug
-            self._gone.set()
+            self._bug = self._bug or bug
+            if self._watching is None:
+                self._gone.set()
+            else:
+                self._stop_now()  # what is under way becomes records
 
     def _obey(self, line: bytes) -> None:
         message = _message.decode(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -57,9 +58,22 @@ NOT_THERE = (
     "need it installed there (pip, pipx, uv)"
 )
 NO_SSH = "there is no ssh on the PATH here; need the client of OpenSSH"
+_TO_START = {
+    errno.ENOENT: "need it on the PATH",
+    errno.EACCES: "need a right to run it",
+    errno.EMFILE: "need more file descriptors (ulimit -n)",
+    errno.ENFILE: "need more file descriptors (ulimit -n)",
+    errno.ENOMEM: "need more memory (ulimit -a, free)",
+    errno.EAGAIN: "need one process more (ulimit -a)",
+}
 LOOK_THERE = "on that machine, ttftop doctor shows what is wrong"
 _MOST_SAID = 80
 """Of what ssh says: with the rest two lines of a terminal."""
+
+
+def need_to_start(error: OSError) -> str:
+    """What to do where `error` is why a process cannot be started."""
+    return _TO_START.get(error.errno or 0, "need a start of it by hand, which may say why")
 
 
 def by_hand(node: Node) -> str:

@@ -19,7 +19,7 @@ from telemetry.records import SourceNote, TelemetryRecord
 from telemetry.source import NowNs, plain, unchanged
 from telemetry.source_spec import Node
 from telemetry.ssh.allowance import BYTES, COMPLAINT_BYTES, LINES, Allowance
-from telemetry.ssh.command import LOOK_THERE, NO_SSH, by_hand, ends_with_us, why_not
+from telemetry.ssh.command import LOOK_THERE, NO_SSH, by_hand, ends_with_us, need_to_start, why_not
 from telemetry.ssh.protocol import (
     BEGINNING,
     MOST_LINE_BYTES,
@@ -93,7 +93,7 @@ class Session:
             )
         except OSError as err:
             why = plain(err.strerror or str(err))
-            return f"ssh cannot be started ({why}); need one process more (ulimit -a)"
+            return f"ssh cannot be started ({why}); {need_to_start(err)}"
         self._process = process
         if interrupted():  # before there was a process to kill
             return "interrupted"

@@ -158,6 +158,7 @@ WRONG = [
     "doctor --rate 3",
     "doctor --output-tokens 3",
     "doctor --nodes a",
+    f"run {URL} --telemetry http://n1/metrics#sesame",
     "doctor --telemetry ssh://a:b@c",
     "doctor --ray ray://1.2.3.4:10001",
     f"doctor {URL} --telemetry none",
@@ -244,6 +245,7 @@ VALUES = {
     # What is secret is masked.
     f"run {URL} --telemetry http://me:sesame@n1/metrics": "http://***@n1/metrics",
     f"run {URL} --telemetry http://n1/metrics?token=sesame": "http://n1/metrics?***",
+    f"run {URL} --telemetry http://n1/metrics#sesame": "http://n1/metrics#***",
     "doctor --telemetry ssh://a:b@c": "ssh://***@c",
     f"run {URL} --nodes ssh://a:b@c": "ssh://***@c",
     # Nothing was typed but what is right: something is missing.

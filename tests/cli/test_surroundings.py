@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tui.cli import take_any_output
+from tui.foreground.screen import need_terminal
+from tui.options.exit_codes import CommandError
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
@@ -106,6 +110,13 @@ def test_an_output_that_is_closed_is_no_error(closed: str, home: Path) -> None:
     )
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+def test_an_input_that_is_closed_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    take_any_output()
+    with sys.stdin, pytest.raises(CommandError, match=r"^replay: needs a terminal as stdin"):
+        need_terminal("replay", "what it says")
 
 
 @pytest.mark.parametrize(

@@ -56,5 +56,5 @@ def _refuse_load(options: argparse.Namespace, parser: Parser) -> None:
     for action in parser._actions:
         value = getattr(options, action.dest, action.default)
         if action.option_strings and action.dest not in _TAKEN and value != action.default:
-            got = got_by(options, action.dest)
+            got = got_by(options, action.option_strings[-1])
             raise CommandError(f"{got}, which is of a search that sends requests; leave it out for sessions")

@@ -20,7 +20,7 @@ from loadgen.signals import ending_signals, restored
 from sessions.plan.config import RunConfig
 from tui.draw.failures import failures
 from tui.draw.numbers import about, clock, sign
-from tui.foreground.plain import plain_line
+from tui.foreground.plain import LINE_S, next_line_s, plain_line
 from tui.foreground.progress import Progress
 from tui.foreground.results import print_json, told_to_ci
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, CommandError, tell
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 END_S = 60.0
 """How long a run without screen lasts when nothing says so."""
 POLL_S = 0.1
-PROGRESS_S = 1.0
 _BEFORE_LOAD = ("starting", "probing")
 WINDOW_NS = 10_000_000_000
 
@@ -100,7 +99,7 @@ def follow(launched: Launched, interrupts: Interrupts, options: argparse.Namespa
     if error is not None:
         raise CommandError(str(error), INTERRUPTED if heeded else error.exit_code)
     code = conclude(launched.directory, options)
-    if progress.lost is not None:
+    if progress.lost is not None and code != INTERRUPTED:  # which is more than 1, and is not to become it
         raise progress.lost
     return code
 
@@ -113,7 +112,7 @@ def _told_until_its_end(
     watched: SessionView | None = None
     heeded = 0
     began_s = time.monotonic()
-    next_s = began_s + PROGRESS_S
+    next_s = began_s + LINE_S
     while launched.process.poll() is None:
         if interrupts.count > heeded:
             heeded += 1
@@ -122,7 +121,7 @@ def _told_until_its_end(
             if heeded > 1:
                 abort(launched)
         if time.monotonic() >= next_s:
-            next_s = max(next_s, time.monotonic() - PROGRESS_S) + PROGRESS_S  # none made up for, all at once
+            next_s = next_line_s(next_s, time.monotonic())
             watched = watched or view_of(launched.directory)
             if watched is not None:
                 watched.poll()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ LONGEST_GAP_NS = 3600 * SECOND_NS
 """Where nothing was recorded for longer, one line says so in place of thousands: a run that lay still, or a
 line that somebody dated years ahead."""
 POLL_S = 0.1
+LINE_S = 1.0
 
 
 def plain_line(frame: Frame) -> str:
@@ -46,6 +48,12 @@ def plain_line(frame: Frame) -> str:
         *(["IMPORTED"] if frame.imported else []),
     ]
     return printable("  ".join(parts), 300)
+
+
+def next_line_s(due_s: float, now_s: float) -> float:
+    """When the line after the one that was due at `due_s` is, on the same beat: those that were missed while
+    this process stood still are not made up for, all at once."""
+    return due_s + LINE_S * max(1, math.floor((now_s - due_s) / LINE_S) + 1)
 
 
 def _figure(stat: Stat, quantile: str, value_ms: float | None) -> str:
@@ -100,7 +108,7 @@ def attached(directory: Path) -> bool:
             while view.live:
                 view.poll()
                 if time.monotonic() >= next_s:
-                    next_s += 1.0
+                    next_s = next_line_s(next_s, time.monotonic())
                     print(plain_line(_judged(view, view.last_ns)), flush=True)
                 time.sleep(POLL_S)
     except KeyboardInterrupt:

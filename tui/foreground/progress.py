@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -31,11 +32,14 @@ class Progress:
         self._told: set[tuple[int, str]] = set()
         self._model_told = False
         self.lost: OSError | None = None
-        """Why the first line that was asked for found no place; None where all have, or nobody reads them."""
+        """Why the first line that was asked for found no place on stdout; None where all have, or nobody
+        reads them."""
 
     def show(self, line: str) -> None:
         if self.in_place:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            width = 80
+            with contextlib.suppress(OSError):  # the terminal is gone, and the run goes on
+                width = os.get_terminal_size(sys.stderr.fileno()).columns
             tell(f"\r\x1b[K{line[: max(width - 1, 10)]}", end="")
             self._open = True
         elif self._plain is not None:
@@ -44,7 +48,8 @@ class Progress:
             except BrokenPipeError:
                 pass
             except OSError as error:  # the run goes on all the same: it is told when that is over
-                self.lost = self.lost or error
+                if self._plain is sys.stdout:
+                    self.lost = self.lost or error
         else:
             tell(line)
 

@@ -7,11 +7,19 @@ import argparse
 from tui.options.exit_codes import one_line
 
 _MOST = 120
+_UNTOLD = ("--header", "--target", "--proxy", "--body")
+"""Options whose value may be a secret, or hold one, however it looks: it is not repeated."""
 
 
 def got_by(options: argparse.Namespace, name: str) -> str:
-    """`--rate: got '3'`; without a value where none was typed, as of what a plan or a session says."""
-    flag = f"--{name.replace('_', '-')}"
+    """`--rate: got '3'`; without a value where none was typed, as of what a plan or a session says, or where
+    it may be a secret.
+
+    `name`: the option as it is typed, or as `options` name it where that is the same word.
+    """
+    flag = name if name.startswith("-") else f"--{name.replace('_', '-')}"
+    if flag in _UNTOLD:
+        return flag
     words: list[str] = getattr(options, "typed", [])
     for at, word in reversed(list(enumerate(words))):
         here, equals, value = word.partition("=")

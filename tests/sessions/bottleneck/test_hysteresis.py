@@ -53,6 +53,8 @@ def test_a_limit_that_comes_and_goes_does_not_flicker():
 
 def test_what_is_none_of_two_rivals_gives_way_to_one_of_them_and_they_do_not_take_turns():
     assert shown(FULL, *[FREE, QUEUE] * 9) == [KV] * 6 + ["queue"] * 13
+    rare = [QUEUE, QUEUE, QUEUE, FREE, FREE, NOTHING_READ]
+    assert shown(FULL, *rare, FREE)[6:] == [KV, ROOM], "one that was found once does not"
 
 
 def test_no_limit_outlives_what_it_limits():
@@ -76,7 +78,8 @@ def by_hand(found: list[str]) -> list[str]:
         stands_since = max([i + 1 for i in range(len(out) - 1) if out[i] != out[i + 1]], default=0)
         last = found[max(second - WINDOW + 1, stands_since + 1, 0) : second + 1] if out else [name]
         more = says.get(name, 3) > says.get(at, 3) and not named
-        none_of_them = len(last) == WINDOW and at not in last
+        most_often = [one for one in last if last.count(one) == max(last.count(other) for other in last)]
+        none_of_them = len(last) == WINDOW and at not in last and name in most_often
         changes = IDLE in (name, at) or more or last.count(name) >= HOLD or none_of_them
         out.append(name if changes else at)
     return out

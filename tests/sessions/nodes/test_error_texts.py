@@ -48,6 +48,7 @@ from sessions.nodes.stream import open_stream
 from sessions.nodes.workers import NodesToldOf, NodeWorkers, Watched
 from sessions.plan.config import LoadConfig, NodesConfig
 from sessions.run.launch import SupervisorAnswer
+from telemetry.ssh.command import need_to_start
 from tests.cli.conftest import Command, home, typed  # noqa: F401  # fixtures
 from tests.error_texts import ROOT, assert_whole, made_in
 from tui.options.exit_codes import one_line
@@ -138,6 +139,19 @@ def streamed(script: str) -> str:
         await introduced(await open_stream("far", ["sh", "-c", script]))
 
     return lost(body())
+
+
+@pytest.mark.parametrize(
+    ("name", "need"),
+    [("ENOENT", "PATH"), ("EMFILE", "descriptors"), ("EAGAIN", "process more"), ("ENOMEM", "memory")],
+)
+def test_what_a_process_cannot_start_without_is_said(name: str, need: str) -> None:
+    assert need in need_to_start(OSError(getattr(errno, name), "words"))
+    assert "process more" not in need_to_start(OSError(errno.EIO, "words"))
+
+
+def test_a_program_that_is_not_there_needs_no_process_more() -> None:
+    assert lost(open_stream("far", ["/no/such"])).endswith("No such file or directory; need it on the PATH")
 
 
 def over_ssh(world: World, script: str, word: str = "ssh://me@far:2222") -> str:

@@ -34,13 +34,13 @@ from sessions.run.commands import (
 from sessions.run.control_client import ControlClient, ControlError, send_once
 from sessions.run.control_server import SOCKET_FILE, ControlServer
 from sessions.run.conversations import Conversations
-from sessions.run.launch import LOG_FILE, Launched, LaunchError, Orders
+from sessions.run.launch import Launched, LaunchError, Orders
 from sessions.run.load_control import LoadControl
 from sessions.run.load_workers import LostNode
 from sessions.run.place import SessionPlace
 from sessions.run.run_load import RunLoad
 from sessions.run.supervisor import Supervisor
-from sessions.store.directory import hold_lock
+from sessions.store.directory import LOG_FILE, hold_lock
 from sessions.store.manifest import write
 from tests.error_texts import assert_whole, made_in
 from tests.sessions.run.test_lost_nodes import Lost

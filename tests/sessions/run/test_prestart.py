@@ -70,5 +70,5 @@ def test_a_machine_that_starts_no_process_is_told_in_one_line(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
     assert main(["http://127.0.0.1:9", "--headless"]) == 2
-    said = "no process can be started: No such file or directory; need one more (ulimit -a)"
+    said = "no process can be started: No such file or directory; need a path that exists"
     assert capfd.readouterr().err == f"ttftop: error: {said}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -11,15 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from loadgen.arrivals.load import ClosedLoad
-from loadgen.records import WorkerNote
-from loadgen.worker_config import Address
+from loadgen.records import Request, WorkerNote
+from loadgen.worker_config import Address, SetLoad
 from sessions.frame.session_view import SessionView
 from sessions.plan.config import LoadConfig, RunConfig, WorkloadConfig
 from sessions.plan.target_config import TargetConfig
@@ -177,27 +178,31 @@ import sys
 from loadgen.worker.engine import Engine
 from sessions.worker import process
 
-def start(engine):
-    raise ZeroDivisionError("a bug of ours")
+method, of = sys.argv.pop(), Engine.command
 
-Engine.start = start
+def broken(engine, *told):
+    if method == "start" or type(told[0]).__name__ == "SetLoad":
+        raise ZeroDivisionError("a bug of ours")
+    of(engine, *told)
+
+setattr(Engine, method, broken)
 sys.exit(process.main())
 """
 
 
-def test_a_bug_at_the_start_ends_the_worker_with_a_traceback_while_its_supervisor_is_there(
-    tmp_path: Path,
-) -> None:
+@contextlib.contextmanager
+def broken_worker(directory: Path, method: str) -> Iterator[Callable[[msgspec.Struct], None]]:
+    """Gives what tells it something; it has ended with a traceback, its stdin still open, after the block."""
     with subprocess.Popen(
-        [sys.executable, "-c", BROKEN, tmp_path, "0"],
+        [sys.executable, "-c", BROKEN, directory, "0", method],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as worker:
         assert worker.stdin is not None
-        worker.stdin.write(msgspec.json.encode(worker_config(9)) + b"\n")
-        worker.stdin.flush()
+        pipe = worker.stdin.fileno()
         try:
+            yield lambda message: os.write(pipe, msgspec.json.encode(message) + b"\n")
             assert worker.wait(30) == 1
         finally:
             worker.kill()
@@ -205,3 +210,31 @@ def test_a_bug_at_the_start_ends_the_worker_with_a_traceback_while_its_superviso
         assert worker.stderr is not None
         assert b'"ended"' not in worker.stdout.read()
         assert b"ZeroDivisionError: a bug of ours" in worker.stderr.read()
+
+
+def test_a_bug_at_the_start_ends_the_worker_with_a_traceback_while_its_supervisor_is_there(
+    tmp_path: Path,
+) -> None:
+    with broken_worker(tmp_path, "start") as tell:
+        tell(worker_config(9))
+
+
+def test_a_bug_in_mid_run_ends_the_worker_after_what_is_under_way_was_recorded(tmp_path: Path) -> None:
+    load = ClosedLoad(4)
+
+    async def body() -> None:
+        async with RawServer(lambda number, sent: [30.0]) as server:
+            with broken_worker(tmp_path, "command") as tell:
+                tell(worker_config(server.port, load))
+                while len(server.bodies) < 4:
+                    await asyncio.sleep(0.01)
+                tell(SetLoad(0, load))
+
+    asyncio.run(asyncio.wait_for(body(), 60))
+    files = SessionFollower(tmp_path, requests=True)
+    records = files.poll()
+    files.close()
+    errors = [
+        record.error.kind for record in records if isinstance(record, Request) and record.error is not None
+    ]
+    assert errors == ["unfinished"] * 4

@@ -44,7 +44,7 @@ def test_a_run_whose_command_fails_does_not_go_on(monkeypatch: pytest.MonkeyPatc
     def failing(_: Path) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(headless, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(headless, "LINE_S", 0.0)
     monkeypatch.setattr(headless, "view_of", failing)
     with subprocess.Popen(ENDLESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         options = argparse.Namespace(json=False, plain=False)
