@@ -26,7 +26,7 @@ def context(ca_file: str | None, insecure: bool) -> ssl.SSLContext:
     except OSError as error:
         if error.filename is None or error.filename != os.environ.get("SSLKEYLOGFILE"):
             raise
-        where = f"SSLKEYLOGFILE={printable(error.filename, 80)}"
+        where = f"SSLKEYLOGFILE={printable(error.filename, 200)}"
         raise CertificateError(f"{where}: {error.strerror}; need a file that can be written") from None
     if ca_file is None:
         import certifi

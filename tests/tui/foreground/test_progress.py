@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
@@ -79,9 +80,12 @@ def test_last_words_that_are_lost_leave_the_exit_code_of_what_went_wrong_before(
         print("words")
         return code
 
-    monkeypatch.setattr(sys, "stdout", os.fdopen(os.open(FULL, os.O_WRONLY), "w"))
+    full = os.fdopen(os.open(FULL, os.O_WRONLY), "w")
+    monkeypatch.setattr(sys, "stdout", full)
     monkeypatch.setattr(cli, "dispatch", dispatch)
     assert cli.main(["any"]) == ended
+    with suppress(OSError):  # what is left in it; Python 3.13 tells of it where nobody closes it
+        full.close()
 
 
 @pytest.mark.parametrize(
