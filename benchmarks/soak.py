@@ -1,7 +1,7 @@
 """A long run with its screen open: does memory stay flat, are descriptors given back, do times stay exact?
 
     python benchmarks/soak.py [--minutes 60] [--rate 16] [--tokens 64] [--docs docs/measured/endurance.md]
-    python benchmarks/soak.py --minutes 480 --streams 200 --tokens 200 --speed 10 [--docs ...]
+    python benchmarks/soak.py --minutes 480 --streams 200 --tokens 256 --input-tokens 192 --speed 8 [--docs ...]
 
 A run on a real terminal of 120x40 against the simulator in a process of its own (SIMULATED: what is measured
 are our own processes, files and clocks). The time is cut into eight slices. Of each: the resident memory of
@@ -9,8 +9,8 @@ screen, supervisor and load workers at its end, their open descriptors, the byte
 the requests due in it. Memory is taken to 24 h by the slope over the second half, held against 300, 100 and
 100 MB; not of less than two hours, in which what is kept whole of a run is still being filled.
 
-By `--speed 10` all processes live by a clock ten times as fast (tests/faults/clock.py, which needs a C
-compiler): eight hours pass in 48 minutes. Then memory, descriptors and bytes on disk are what is measured,
+By `--speed 8` all processes live by a clock eight times as fast (tests/faults/clock.py, which needs a C
+compiler): eight hours pass in an hour. Then memory, descriptors and bytes on disk are what is measured,
 and no time is told.
 """
 
@@ -116,6 +116,7 @@ def soak(asked: argparse.Namespace, root: Path, environment: Mapping[str, str]) 
             ["--rate", f"{asked.rate:g}"] if asked.streams is None else ["--concurrency", str(asked.streams)]
         )
         argv = [*COMMAND, "run", url, *load, "--output-tokens", str(asked.tokens)]
+        argv += ["--input-tokens", str(asked.input_tokens)]
         argv += ["--duration", f"{asked.minutes * 60:g}s", "--sessions-dir", str(root)]
         run, terminal = on_a_terminal(argv, (120, 40), {**environment, "TERM": "xterm-256color"}, ROOT)
         reading = threading.Thread(target=_read, args=(terminal,), daemon=True)
@@ -197,6 +198,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=16.0, help="requests per second (16)")
     parser.add_argument("--tokens", type=int, default=64, help="of each answer (64)")
+    parser.add_argument("--input-tokens", type=int, default=256, help="of each prompt (256)")
     parser.add_argument("--streams", type=int, help="so many at all times, not a rate")
     parser.add_argument("--speed", type=int, default=1, help="of the clock that all of it lives by (1)")
     parser.add_argument("--docs", type=Path, help="a page whose section is rewritten")
