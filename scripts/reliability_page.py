@@ -63,6 +63,8 @@ PROMISES = {
         "test_each_place_of_the_source_that_tells_of_a_cluster_is_among_them",
         "tests/telemetry/ssh/test_error_texts.py::"
         "test_each_place_of_the_source_that_tells_of_ssh_is_among_them",
+        "tests/telemetry/prometheus/test_error_texts.py::"
+        "test_each_place_of_the_source_that_tells_of_an_address_is_among_them",
         "tests/sessions/run/test_error_texts.py::test_each_place_of_the_source_that_says_so_is_among_them",
     ),
 }

@@ -44,6 +44,7 @@ NO_NVML = {
     4: "no permission to talk to the NVIDIA driver; check who may read and write /dev/nvidia*",
 }
 """Why nvmlInit failed, by `NVMLError.value`, and what to do."""
+SEE = "see what nvidia-smi says"
 
 
 def _nothing() -> str:
@@ -127,7 +128,8 @@ class NvmlSource:
         answers = self._starting.ask(self._start_patience_s).answers
         if answers:
             return self._begun(answers)
-        text = f"NVML: no answer for {self._start_patience_s:g} s, a driver call blocks"
+        waited = f"NVML: no answer for {self._start_patience_s:g} s"
+        text = f"{waited}, a driver call blocks; see whether nvidia-smi answers"
         return [SourceNote(now_ns(), self.name, False, text)]
 
     def _begun(self, answers: dict[int, list[TelemetryRecord]]) -> list[TelemetryRecord]:
@@ -189,15 +191,17 @@ class NvmlSource:
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as err:
-            return NO_NVML.get(err.value) or f"it does not start: {said(err.__str__)} (code {err.value})"
+            return (
+                NO_NVML.get(err.value) or f"it does not start: {said(err.__str__)} (code {err.value}); {SEE}"
+            )
         self._nvml = pynvml
         try:
             self._driver = said(pynvml.nvmlSystemGetDriverVersion)
             count = pynvml.nvmlDeviceGetCount()
         except pynvml.NVMLError as err:
-            return f"it does not list GPUs: {said(err.__str__)} (code {err.value})"
+            return f"it does not list GPUs: {said(err.__str__)} (code {err.value}); {SEE}"
         if not count:
-            return f"driver {self._driver} sees no GPU"
+            return f"driver {self._driver} sees no GPU; a container needs --gpus all"
         self._gpus = [Gpu(pynvml, index, self.name, self._host, now_ns) for index in range(count)]
         return ""
 

@@ -30,11 +30,13 @@ ABSENT = {
     501: "its metrics are switched off (llama.cpp needs --metrics)",
 }
 REFUSED = {
-    401: "it wants an API key for its metrics",
-    403: "it refuses to show its metrics",
+    401: "it wants an API key for its metrics; set TTFTOP_API_KEY, which the target's own address is sent",
+    403: "it refuses to show its metrics; need a key that it allows them",
 }
 ELSEWHERE = "it points elsewhere"
 RIGHT_ADDRESS = "give the right address to --telemetry"
+SMALLER_PAGE = "give the address of a smaller page to --telemetry"
+PLAIN_TEXT = "need it as plain text: what stands before the server may compress it"
 _GZIP = b"\x1f\x8b"
 
 
@@ -96,7 +98,9 @@ def client(target: ScrapeTarget) -> httpx.Client:
         try:
             verify = ssl.create_default_context(cafile=target.ca_file or None)
         except (OSError, ssl.SSLError):
-            raise Failure(f"the CA file {plain(target.ca_file or '')} cannot be read") from None
+            raise Failure(
+                f"the CA file {plain(target.ca_file or '')} cannot be read; need certificates in PEM"
+            ) from None
         if not target.ca_file:
             import certifi
 
@@ -105,7 +109,7 @@ def client(target: ScrapeTarget) -> httpx.Client:
     headers = {"accept": "text/plain", "accept-encoding": "identity", "user-agent": "ttftop"}
     if target.api_key:
         if not (target.api_key.isascii() and target.api_key.isprintable()):
-            raise Failure("the API key has characters that no HTTP header may hold")
+            raise Failure("the API key has characters that no HTTP header may hold; need printable ASCII")
         headers["authorization"] = f"Bearer {target.api_key}"
     return httpx.Client(
         headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=verify
@@ -142,26 +146,31 @@ def scrape(
             for piece in _unpacked(response, redact):
                 left -= len(piece)
                 if left < 0:
-                    raise Failure(f"more than {MOST_READ_BYTES >> 20} MiB of metrics", ABSENT_INTERVAL_NS)
+                    raise Failure(
+                        f"more than {MOST_READ_BYTES >> 20} MiB of metrics; {SMALLER_PAGE}",
+                        ABSENT_INTERVAL_NS,
+                    )
                 reader.take(piece)
                 # httpx's time-out is per read: a server that drips would hold us for ever.
                 if now_ns() > deadline_ns:
-                    raise TooSlow("too slow")
+                    raise TooSlow(f"its page takes more than {2 * timeout_s:g} s")
         return reader.page()
     except TooMuch as err:
-        raise Failure(str(err), ABSENT_INTERVAL_NS) from None
+        raise Failure(f"{err}; {SMALLER_PAGE}", ABSENT_INTERVAL_NS) from None
     except httpx.ConnectTimeout:
-        raise Failure(f"no answer within {TIMEOUT_S:g} s") from None
+        raise Failure(f"cannot connect within {TIMEOUT_S:g} s; is the address right?") from None
     except httpx.TimeoutException:
         raise TooSlow(f"no answer within {timeout_s:g} s") from None
     except httpx.ConnectError as err:
         # The system's words, such as "[Errno 111] Connection refused".
-        raise Failure(f"cannot connect ({plain(str(err)).rpartition('] ')[2]})") from None
+        said = plain(str(err)).rpartition("] ")[2]
+        need = "need its CA by --ca" if "certificate" in said else "is the server up?"
+        raise Failure(f"cannot connect ({said}); {need}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as err:
         if "location header" in str(err):
             raise Failure(f"{ELSEWHERE}; {RIGHT_ADDRESS}", ABSENT_INTERVAL_NS) from None
         # Not the text of `err`: it may quote headers.
-        raise Failure(f"broken answer ({type(err).__name__})") from None
+        raise Failure(f"broken answer ({type(err).__name__}); is the address one of metrics?") from None
 
 
 def _unpacked(response: httpx.Response, redact: Callable[[str], str]) -> Iterator[bytes]:
@@ -169,7 +178,7 @@ def _unpacked(response: httpx.Response, redact: Callable[[str], str]) -> Iterato
     named = response.headers.get("content-encoding", "").strip().lower()
     if named not in ("", "identity", "gzip", "x-gzip", "deflate"):
         shown = plain(redact(named), 40)
-        raise Failure(f"its answer is compressed ({shown}) although none was asked for", ABSENT_INTERVAL_NS)
+        raise Failure(f"its answer is compressed ({shown}) unasked; {PLAIN_TEXT}", ABSENT_INTERVAL_NS)
     packed = named not in ("", "identity")
     name = named if packed else "gzip"
     unpack: zlib._Decompress | None = None
@@ -204,7 +213,7 @@ def _unpacker(data: bytes) -> zlib._Decompress:
 
 
 def _broken(name: str) -> Failure:
-    return Failure(f"its answer is compressed ({name}) and broken")
+    return Failure(f"its answer is compressed ({name}) and broken; {PLAIN_TEXT}")
 
 
 def _refusal(response: httpx.Response, url: str, redact: Callable[[str], str]) -> Failure:
@@ -217,7 +226,7 @@ def _refusal(response: httpx.Response, url: str, redact: Callable[[str], str]) -
     why = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status == 400 and "model" in said.lower() and not urlsplit(url).query:
         return ModelWanted(f"{why}; give {plain(url)}?model=NAME to --telemetry", ABSENT_INTERVAL_NS)
-    return Failure(why)
+    return Failure(f"{why}; see the server's log")
 
 
 def _redirect(status: int, url: str, location: str, redact: Callable[[str], str]) -> Failure:

@@ -14,6 +14,7 @@ from telemetry.prometheus.notices import LOST_AFTER, PageNotices, no_text, split
 from telemetry.prometheus.scrape import (
     ABSENT_INTERVAL_NS,
     PATIENT_TIMEOUT_S,
+    RIGHT_ADDRESS,
     TIMEOUT_S,
     Failure,
     ModelWanted,
@@ -102,7 +103,7 @@ class PrometheusSource:
                 if not self._target.model:
                     raise
                 self._url = f"{self._url}?model={quote(self._target.model, safe='')}"
-        raise Failure("it points from one address to another", ABSENT_INTERVAL_NS)
+        raise Failure(f"it points from one address to another; {RIGHT_ADDRESS}", ABSENT_INTERVAL_NS)
 
     def _only_news(self, records: list[TelemetryRecord]) -> list[TelemetryRecord]:
         """Without `GpuDevices` that say what was said before. Limits that drift do not make a new device."""
@@ -135,7 +136,8 @@ class PrometheusSource:
             if self._patient:
                 self._failed = max(self._failed, LOST_AFTER)
             else:
-                why += f"; given {PATIENT_TIMEOUT_S:g} s from now on"
+                why += f" (given {PATIENT_TIMEOUT_S:g} s from now on)"
+            why += "; is the server stuck?"
             self._patient = True
         if failure.retry_ns is None and self._failed < LOST_AFTER:
             return []
@@ -149,12 +151,14 @@ class PrometheusSource:
 
 def _nothing_in(page: Page) -> Failure:
     if page.bad_lines:
-        return Failure(f"{no_text(page.bad_lines)}, and nothing else is of use", INTERVAL_NS)
+        return Failure(f"{no_text(page.bad_lines)}, and nothing else is of use; {RIGHT_ADDRESS}", INTERVAL_NS)
     if any(sample.name != SIMULATED for sample in page.samples):
-        return Failure("its metrics have no value that can be", INTERVAL_NS)
+        return Failure("its metrics have no value that can be; see the server's log", INTERVAL_NS)
     looked_for = ", ".join(adapter.title for adapter in ADAPTERS.values())
     # Asked again soon: some servers show their names only after the first request.
-    return Failure(f"no metrics that ttftop knows ({looked_for})", retry_ns=INTERVAL_NS)
+    return Failure(
+        f"no metrics that ttftop knows; give --telemetry one of {looked_for}", retry_ns=INTERVAL_NS
+    )
 
 
 def _read(samples: list[MetricSample], taken: Scrape) -> list[tuple[str, list[TelemetryRecord]]]:

@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -175,6 +176,10 @@ class MetricsServer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         self.connections.clear()
+
+    def wrap(self, context: ssl.SSLContext) -> None:
+        """From now on it speaks TLS."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def back(self) -> None:
         self.stopping.clear()

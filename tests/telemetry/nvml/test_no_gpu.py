@@ -31,8 +31,8 @@ from tests.telemetry.nvml.polls import Clock, notes, opened
             "init 4",
             "NVML: no permission to talk to the NVIDIA driver; check who may read and write /dev/nvidia*",
         ),
-        ("init 777", "NVML: it does not start: said by the fake (code 777)"),
-        ("count 0", "NVML: driver 999.1 sees no GPU"),
+        ("init 777", "NVML: it does not start: said by the fake (code 777); see what nvidia-smi says"),
+        ("count 0", "NVML: driver 999.1 sees no GPU; a container needs --gpus all"),
     ],
 )
 def test_each_way_of_having_no_gpu_is_one_sentence_and_nothing_to_poll(nvml, state, sentence):

@@ -14,7 +14,7 @@ from telemetry.records import GpuDevices, GpuSamples
 from tests.telemetry.nvml.polled import notes, of
 
 HANGS = "count 2; init_delay_ms 600000"
-NO_ANSWER = (False, "NVML: no answer for 0.2 s, a driver call blocks")
+NO_ANSWER = (False, "NVML: no answer for 0.2 s, a driver call blocks; see whether nvidia-smi answers")
 
 
 def opened(**options):

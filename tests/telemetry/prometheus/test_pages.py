@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from telemetry.prometheus import scrape as scraping
-from telemetry.prometheus.scrape import ScrapeTarget
+from telemetry.prometheus.scrape import PLAIN_TEXT, RIGHT_ADDRESS, SMALLER_PAGE, ScrapeTarget
 from telemetry.prometheus.source import PrometheusSource
 from telemetry.records import GpuDevices, GpuSamples, ServerSample, SourceNote
 
@@ -105,13 +105,15 @@ def test_a_bad_line_of_a_histogram_costs_the_histogram(served, opened):
 def test_a_page_of_bad_lines_only_is_said(served, opened):
     served.says("vllm:num_requests_running four\n")
     assert opened().said == [
-        (False, f"{served.name}: line 1 is no Prometheus text, and nothing else is of use")
+        (False, f"{served.name}: line 1 is no Prometheus text, and nothing else is of use; {RIGHT_ADDRESS}")
     ]
 
 
 def test_a_page_whose_values_cannot_be_is_said(served, opened):
     served.says("vllm:num_requests_running NaN\nvllm:num_requests_waiting -5\n")
-    assert opened().said == [(False, f"{served.name}: its metrics have no value that can be")]
+    assert opened().said == [
+        (False, f"{served.name}: its metrics have no value that can be; see the server's log")
+    ]
 
 
 def test_a_gpu_that_goes_from_a_page_in_mid_run_is_said_after_three_and_when_it_is_back(served, opened):
@@ -261,12 +263,12 @@ def test_a_page_that_is_compressed_unasked_is_read(served, opened, header, pack)
 @pytest.mark.parametrize(
     ("header", "body", "words"),
     [
-        ("br", b"\x0b\x02\x80", "its answer is compressed (br) although none was asked for"),
-        ("gzip", b"no gzip", "its answer is compressed (gzip) and broken"),
+        ("br", b"\x0b\x02\x80", f"its answer is compressed (br) unasked; {PLAIN_TEXT}"),
+        ("gzip", b"no gzip", f"its answer is compressed (gzip) and broken; {PLAIN_TEXT}"),
         (
             "gzip",
             gzip.compress(RUNNING.encode() * 99, mtime=0)[:-20],
-            "its answer is compressed (gzip) and broken",
+            f"its answer is compressed (gzip) and broken; {PLAIN_TEXT}",
         ),
     ],
     ids=["brotli", "no gzip", "cut"],
@@ -292,13 +294,15 @@ def test_a_page_without_end_is_cut_and_asked_seldom(served, opened, monkeypatch,
     if pack:
         served.body, served.headers = gzip.compress(served.body), {"content-encoding": "gzip"}
     got = opened()
-    assert got.said == [(False, f"{served.name}: more than 1 MiB of metrics")]
+    assert got.said == [(False, f"{served.name}: more than 1 MiB of metrics; {SMALLER_PAGE}")]
     assert got.source.interval_ns == 30_000_000_000
 
 
 def test_more_known_lines_than_any_server_has_are_refused_not_cut(served, opened):
     served.body = b"".join(b'vllm:num_requests_running{m="%d"} 1\n' % i for i in range(10_001))
-    assert opened().said == [(False, f"{served.name}: more than 10,000 lines that ttftop knows")]
+    assert opened().said == [
+        (False, f"{served.name}: more than 10,000 lines that ttftop knows; {SMALLER_PAGE}")
+    ]
 
 
 # time
@@ -310,7 +314,9 @@ def test_a_page_that_takes_longer_than_the_tick_gives_fewer_samples_never_none(s
     served.says(RUNNING)
     served.delay_s = 0.3
     got = opened()
-    assert got.said == [(False, f"{served.name}: no answer within 0.1 s; given 10 s from now on")]
+    assert got.said == [
+        (False, f"{served.name}: no answer within 0.1 s (given 10 s from now on); is the server stuck?")
+    ]
     assert got.again().server.running == 7
     ((ok, text),) = got.said
     assert ok
@@ -425,7 +431,9 @@ def test_a_refusal_is_repeated_in_the_servers_words(served, opened, body, words)
     served.status = 500
     served.body = body.encode()
     got = opened(redact=lambda text: text.replace(KEY, "***"))
-    assert got.said == [(False, f"{served.name}: HTTP 500{f': {words}' if words else ''}")]
+    assert got.said == [
+        (False, f"{served.name}: HTTP 500{f': {words}' if words else ''}; see the server's log")
+    ]
 
 
 # our key

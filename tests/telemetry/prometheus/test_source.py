@@ -81,8 +81,11 @@ def test_a_simulated_server_is_asked_four_times_a_second_and_labelled(served, so
     [
         (404, "it publishes no metrics there (llama.cpp needs --metrics, SGLang --enable-metrics)"),
         (501, "its metrics are switched off (llama.cpp needs --metrics)"),
-        (401, "it wants an API key for its metrics"),
-        (403, "it refuses to show its metrics"),
+        (
+            401,
+            "it wants an API key for its metrics; set TTFTOP_API_KEY, which the target's own address is sent",
+        ),
+        (403, "it refuses to show its metrics; need a key that it allows them"),
         (307, "it points elsewhere; give the right address to --telemetry"),
     ],
 )
@@ -102,7 +105,7 @@ def test_metrics_that_appear_later_are_found_and_asked_at_the_normal_rate(served
     ((ok, message),) = notes(source.open(now_ns))
     assert (ok, message) == (
         False,
-        f"{served.name}: no metrics that ttftop knows (vLLM, SGLang, TGI, llama.cpp, DCGM)",
+        f"{served.name}: no metrics that ttftop knows; give --telemetry one of vLLM, SGLang, TGI, llama.cpp, DCGM",
     )
     assert source.interval_ns == 1_000_000_000
     served.shows("tgi.txt")
@@ -117,7 +120,7 @@ def test_a_lost_exporter_is_said_once_and_again_when_it_is_back_with_a_gap_betwe
     source.open(now_ns)
     served.stop()
     gone = [record for _ in range(6) for record in source.sample(now_ns)]
-    assert notes(gone) == [(False, f"{served.name}: cannot connect (Connection refused)")]
+    assert notes(gone) == [(False, f"{served.name}: cannot connect (Connection refused); is the server up?")]
     assert len(gone) == 1
     served.back()
     back = source.sample(now_ns)
@@ -139,7 +142,9 @@ def test_a_server_that_is_not_there_yet_is_said_at_once_and_found_later(served, 
     served.shows("vllm.txt")
     served.stop()
     source = source_of(served)
-    assert notes(source.open(now_ns)) == [(False, f"{served.name}: cannot connect (Connection refused)")]
+    assert notes(source.open(now_ns)) == [
+        (False, f"{served.name}: cannot connect (Connection refused); is the server up?")
+    ]
     assert source.interval_ns == 1_000_000_000
     served.back()
     assert len(of(source.sample(now_ns), ServerSample)) == 1
@@ -149,7 +154,7 @@ def test_a_server_that_does_not_answer_is_given_up_after_its_time_out(served, so
     monkeypatch.setattr(scraping, "TIMEOUT_S", 0.1)
     served.release.clear()
     assert notes(source_of(served).open(now_ns)) == [
-        (False, f"{served.name}: no answer within 0.1 s; given 10 s from now on")
+        (False, f"{served.name}: no answer within 0.1 s (given 10 s from now on); is the server stuck?")
     ]
 
 
@@ -158,7 +163,10 @@ def test_a_server_that_drips_is_given_up_too(served, source_of, monkeypatch):
     served.shows("vllm.txt")
     served.drip_s = 0.02
     assert notes(source_of(served).open(now_ns)) == [
-        (False, f"{served.name}: too slow; given 10 s from now on")
+        (
+            False,
+            f"{served.name}: its page takes more than 0.2 s (given 10 s from now on); is the server stuck?",
+        )
     ]
 
 
@@ -174,7 +182,10 @@ def test_a_key_that_no_header_may_hold_is_one_sentence_without_it(served, source
     source = source_of(served, api_key="sk-secret\nx: y")
     records = source.open(now_ns)
     assert notes(records) == [
-        (False, f"{served.name}: the API key has characters that no HTTP header may hold")
+        (
+            False,
+            f"{served.name}: the API key has characters that no HTTP header may hold; need printable ASCII",
+        )
     ]
     assert source.interval_ns is None
     assert source.sample(now_ns) == []
@@ -184,7 +195,7 @@ def test_a_key_that_no_header_may_hold_is_one_sentence_without_it(served, source
 def test_a_ca_file_that_is_not_there_is_one_sentence(source_of):
     source = PrometheusSource(ScrapeTarget("https://127.0.0.1:9/metrics", ca_file="/nowhere.pem"))
     assert notes(source.open(now_ns)) == [
-        (False, "127.0.0.1:9/metrics: the CA file /nowhere.pem cannot be read")
+        (False, "127.0.0.1:9/metrics: the CA file /nowhere.pem cannot be read; need certificates in PEM")
     ]
     assert source.interval_ns is None
 
