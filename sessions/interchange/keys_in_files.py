@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from loadgen.target import provider_keys
 from loadgen.target.drawn_at_random import SHORTEST_DRAWN, is_drawn
 from loadgen.target.redaction import Redactor, secrets_of
 from loadgen.target.written_forms import SHORTEST
@@ -46,8 +47,7 @@ _SAID = re.compile(
     r"""|\bBearer\s+(?P<bearer>[^\s"',;}]{6,})"""
     r"""|://[^/\s:@]*:(?P<password>[^/\s@]{6,})@"""
     r"""|://(?P<user>[^/\s:@]{6,}):?@"""
-    r"""|(?<![\w/])(?P<known>sk[-_](?=[^\s\d]{0,99}\d)[\w+&.-]{16,}|nvapi-(?=[^\s\d]{0,99}\d)[\w-]{16,}"""
-    r"""|(?:hf_|gsk_|xai-)[^\W_]{20,})""",
+    rf"""|(?<![\w/])(?P<known>{provider_keys.IN_A_TEXT})""",
     re.IGNORECASE,
 )
 _SURE = 16
@@ -57,7 +57,7 @@ _PART, _SHORT_PART = 12, 8
 """So long is a key that is hidden within other words; a short one has letters and digits."""
 _HINTS = (
     *("api_key", "api-key", "apikey", "_token", "-token", "auth", "secret", "passw", "cookie", "bearer"),
-    *("key=", "token=", "sig=", "signature=", "code=", "://", "sk-", "sk_", "hf_", "gsk_", "nvapi-", "xai-"),
+    *("key=", "token=", "sig=", "signature=", "code=", "://", *provider_keys.HINTS),
 )
 """One of these stands in whatever `_SAID` finds, and seldom in a prompt: to look for them is cheap."""
 

@@ -11,13 +11,10 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from loadgen.target.drawn_at_random import is_drawn
+from loadgen.target.provider_keys import A_WORD
 from tui.options.exit_codes import is_unicode
 
-_KNOWN = re.compile(
-    r"(?:(?:sk|pk|rk|gsk|hf|xai|nvapi|pplx|r8|tgp|csk|ghp|gho|glpat|xox[a-z])[-_]|AIza|AKIA|ya29\.|eyJ)"
-    r"[A-Za-z0-9._+=-]{3,}"
-)
-"""Keys as providers begin them."""
+_KNOWN = re.compile(A_WORD)
 _NAMED = re.compile(
     r"[\w.-]*(?:key|token|secret|passw|auth|credential|cookie)[\w.-]*\s*[=:]\s*"
     r"(?:(?:bearer|basic)\s+)?(?P<value>(?![0-9.]*[a-z]{0,2}\Z).{4,})",

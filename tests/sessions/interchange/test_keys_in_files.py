@@ -224,13 +224,35 @@ def test_a_name_is_hidden_only_where_it_holds_a_key_drawn_at_random() -> None:
         "nvapi-compatible-model-server",
         "gsk_finetuned_llama_3_1_instruct",
         "disk-usage-of-sixteen-1-2-3",
+        "pk-turbo-chat-model",
+        "csk-7b-instruct-2407-of-the-lab",
+        "hf-internal-testing-2-models-of-lab",
+        "eyJust-a-name-without-digits",
     ],
 )
 def test_the_name_of_a_model_is_no_key(name: str) -> None:
     assert keys_said(name) == set()
 
 
-@pytest.mark.parametrize("begin", ["sk-", "sk-proj-", "hf_", "gsk_", "nvapi-", "xai-"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        *(
+            "sk-",
+            "sk-proj-",
+            "sk-ant-api03-",
+            "sk-or-v1-",
+            "hf_",
+            "gsk_",
+            "nvapi-",
+            "xai-",
+            "pplx-",
+            "r8_",
+            "csk-",
+        ),
+        *("tgp_v1_", "ghp_", "glpat-", "xoxb-", "AIza", "AKIA", "ya29.", "eyJhbGciOiJIUzI1NiJ9.e30."),
+    ],
+)
 def test_the_keys_of_providers_are_known_by_how_they_begin(begin: str) -> None:
     key = begin + "aB3dE5gH7jK9mN1pQ3sT"
     assert keys_said(f"401: no such key '{key}'.") == {key}
