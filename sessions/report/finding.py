@@ -145,11 +145,9 @@ def _limit(limit: Limit, steps: Sequence[PlanStage]) -> str:
     if limit.passed is None:
         return f"No load is known to hold {targets}: {plain(limit.why)}."
     upper = f", {figure(limit.failed)} does not" if limit.failed is not None else ""
-    about = (
-        ""
-        if limit.estimate is None or limit.closed or not upper
-        else f"; between them the steps put it at about {figure(limit.estimate)}"
-    )
+    about = ""
+    if limit.estimate_says_more:
+        about = f"; between them the steps put it at about {figure(limit.estimate)}"
     word = "certified" if limit.certified else "estimated"
     return f"{figure(limit.passed)} {unit} holds {targets}{upper}{about} ({word}: {plain(limit.why)})."
 
