@@ -23,7 +23,8 @@ def limit_text(limit: Limit | None) -> str:
     places = 0 if limit.closed else 3
     if limit.passed is None:
         head = "LIMIT NOT FOUND" if limit.over else "LIMIT NOT FOUND YET"
-        lines = [f"{head}: {printable(limit.why, 200)}"]
+        why = "the search is not over" if limit.why == NOT_OVER else printable(limit.why, 200)
+        lines = [f"{head}: {why}"]
     elif not limit.over:
         low = number(limit.passed, places)
         span = f"{low} {unit} or more"

@@ -20,6 +20,11 @@ def test_a_search_that_is_not_over_says_between_which_loads_the_limit_is() -> No
     head, *rest = limit_text(found(estimate=8.0, error=0.536, over=False)).splitlines()
     assert head == "LIMIT (search not finished): between 8.000 and 9.798 requests/s"
     assert rest == ["  2,750 requests in 61 s"]
+    none = Limit(False, None, None, None, None, False, True, False, "not over", 12, 13.0, "", [])
+    assert limit_text(none).startswith("LIMIT NOT FOUND YET: the search is not over\n")
+    plan = Plan("limit", "", "", 1.0, 1, [], [], [], [], [], [], "", none)
+    said = finding(msgspec.structs.replace(summary(), plan=plan))[0]
+    assert said == "No load is known to hold the targets: the search is not over."
     only = Limit(False, 8.0, None, None, None, False, True, False, "not over", 100, 9.0, "", [])
     assert limit_text(only).startswith("LIMIT (search not finished): 8.000 requests/s or more\n")
 
