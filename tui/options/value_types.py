@@ -38,8 +38,7 @@ def duration(text: str) -> float:
 def rate(text: str) -> float:
     """Requests per second, a finite number above 0; the upper limit is `--max-rate`'s to say."""
     if ".." in text:
-        need = "need one number such as 8; from one to another is --ramp 1..64/120s"
-        raise argparse.ArgumentTypeError(f"{got(text)}, {need}")
+        raise argparse.ArgumentTypeError(f"{got(text)}, need one number; two are --ramp 1..64/120s")
     return _typed(typed_values.rate, text)
 
 
