@@ -183,7 +183,9 @@ def find(root: Path, text: str) -> Path:
             raise SessionError(
                 f"{text}: nobody's home directory is known by that name; give its path"
             ) from None
-        return path.parent if path.name == FILE else path
+        path = path.parent if path.name == FILE else path
+        # What is done to a session is told by its name, which `.` is none of.
+        return path if path.name not in ("", "..") else path.resolve()
     if text.endswith(PACK_SUFFIX) and Path(text).is_file():
         return Path(text)
     sessions = listing(root)
