@@ -37,10 +37,13 @@ class PaletteScreen(ModalScreen[str]):
         self._entries, self._theme = entries, theme
         self._found: list[Entry] = []
         self._early = ""
+        self._left = False
+        """Before it was there: its fields are gone, or will never be."""
 
     def take(self, key: str, character: str | None) -> None:
         """A key that was typed before this screen had the keyboard."""
         if key in ("escape", "ctrl+c", "ctrl+p"):
+            self._left = not self.is_mounted
             self.dismiss(None)
         elif character is not None and character.isprintable():
             if self.is_mounted:
@@ -56,6 +59,8 @@ class PaletteScreen(ModalScreen[str]):
             yield RowList(self._theme, id="found")
 
     def on_mount(self) -> None:
+        if self._left:
+            return
         self.query_one(RowList).can_focus = False
         if self._theme.ascii_only:
             self.query_one("#palette").styles.border = ("ascii", "ansi_bright_black")
@@ -66,7 +71,8 @@ class PaletteScreen(ModalScreen[str]):
         self._show(self._early)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show, self.query_one(Input).value)
+        if not self._left:
+            self.call_after_refresh(self._show, self.query_one(Input).value)
 
     def _show(self, typed: str) -> None:
         listed = self.query_one(RowList)
