@@ -14,6 +14,7 @@ from tui.controls.palette import Entry, matching
 from tui.draw.rows import Row
 from tui.draw.text import fit
 from tui.draw.theme import Theme
+from tui.screens.leaving import leave
 from tui.screens.row_list import RowList
 
 WIDTH = 76
@@ -44,7 +45,7 @@ class PaletteScreen(ModalScreen[str]):
         """A key that was typed before this screen had the keyboard."""
         if key in ("escape", "ctrl+c", "ctrl+p"):
             self._left = not self.is_mounted
-            self.dismiss(None)
+            leave(self, None)
         elif character is not None and character.isprintable():
             if self.is_mounted:
                 self.query_one(Input).insert_text_at_cursor(character)
@@ -86,13 +87,13 @@ class PaletteScreen(ModalScreen[str]):
 
     def on_input_submitted(self, _: Input.Submitted) -> None:
         at = self.query_one(RowList).highlighted
-        self.dismiss(self._found[at].action if at is not None and at < len(self._found) else None)
+        leave(self, self._found[at].action if at is not None and at < len(self._found) else None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._found[event.option_index].action)
+        leave(self, self._found[event.option_index].action)
 
     def action_leave(self) -> None:
-        self.dismiss(None)
+        leave(self, None)
 
     def action_down(self) -> None:
         self.query_one(RowList).action_cursor_down()
