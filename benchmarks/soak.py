@@ -1,7 +1,7 @@
 """A long run with its screen open: does memory stay flat, are descriptors given back, do times stay exact?
 
     python benchmarks/soak.py [--minutes 60] [--rate 16] [--tokens 64] [--docs docs/measured/endurance.md]
-    python benchmarks/soak.py --minutes 480 --streams 200 --tokens 256 --input-tokens 192 --speed 8 [--docs ...]
+    python benchmarks/soak.py --minutes 480 --streams 200 --tokens 256 --input-tokens 192 --speed 8
 
 A run on a real terminal of 120x40 against the simulator in a process of its own (SIMULATED: what is measured
 are our own processes, files and clocks). The time is cut into eight slices. Of each: the resident memory of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 _ALWAYS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
@@ -22,6 +23,33 @@ def ending_signals() -> list[int]:
         if handler == signal.SIG_DFL or (number in _ALWAYS and handler not in (signal.SIG_IGN, None)):
             found.append(number)
     return found
+
+
+@contextmanager
+def arrivals(numbers: Iterable[int]) -> Iterator[Callable[[], bool]]:
+    """Within the block, whether one of `numbers` has come since it was last asked, also where what its
+    handler raised never came out: an extension module whose import it breaks off may raise its own error.
+
+    Main thread only. An event loop that waits for signals itself takes this over (`signal.set_wakeup_fd`).
+    """
+    numbers = frozenset(numbers)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+
+    def has_come() -> bool:
+        try:
+            return not numbers.isdisjoint(os.read(reading, 1 << 16))
+        except BlockingIOError:
+            return False
+
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield has_come
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
 
 
 @contextmanager

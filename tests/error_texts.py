@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from loadgen.errors import printable
@@ -28,6 +28,21 @@ def assert_whole(told: str, *values: str) -> None:
     assert WHAT_TO_DO.search(told), told
     for value in values:
         assert value in told, (value, told)
+
+
+def untold(makers: Mapping[str, tuple[str, ...]], told: Collection[str]) -> list[str]:
+    """The places of these files, each by its makers (see `made_in`), whose text is none of `told`."""
+    return [
+        f"{file}:{line}: {pattern.pattern}"
+        for file, of_file in makers.items()
+        for line, pattern in made_in(file, of_file)
+        if not any(map(pattern.search, told))
+    ]
+
+
+def whole_folder(folder: str, makers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The same makers for each file of `folder`."""
+    return {f"{folder}/{path.name}": makers for path in sorted((ROOT / folder).glob("*.py"))}
 
 
 def made_in(file: str, makers: tuple[str, ...]) -> Iterator[tuple[int, re.Pattern[str]]]:

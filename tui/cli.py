@@ -13,11 +13,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadgen.signals import restored
+from loadgen.signals import arrivals, restored
 from loadgen.version import VERSION
 from tui.commands import COMMANDS, STARTS_A_RUN
 from tui.options.exit_codes import INTERRUPTED, NOT_VALID, OK, USAGE, CommandError, is_unicode, one_line, tell
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     code = OK
     take_any_output()
-    with signals_as_ctrl_c(last=argv is None):
+    with signals_as_ctrl_c(last=argv is None) as interrupted:
         try:
             code = _exit_code(arguments)
             with contextlib.suppress(BrokenPipeError):
@@ -71,6 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = INTERRUPTED
         except BrokenPipeError:
             code = OK  # the reader of our output left (`ttftop sessions | head`): nothing more to say
+        except (ImportError, SystemError):  # in the place of KeyboardInterrupt, or a bug
+            if not interrupted():
+                raise
+            code = INTERRUPTED
         except OSError as error:
             if error.errno == errno.EIO and _terminal_is_gone():
                 code = INTERRUPTED
@@ -127,21 +131,22 @@ _AS_CTRL_C = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @contextlib.contextmanager
-def signals_as_ctrl_c(*, last: bool) -> Iterator[None]:
+def signals_as_ctrl_c(*, last: bool) -> Iterator[Callable[[], bool]]:
     """What has been started is ended and what has been begun is tidied up, as after Ctrl-C. What was to be
     ignored (`nohup`) is.
 
-    Where the process does nothing after it (`last`), no signal changes what it ends with any more.
+    Where the process does nothing after it (`last`), no signal changes what it ends with any more. Gives
+    whether one has come, though nothing came out of it.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: False
         return
-    with restored(() if last else _AS_CTRL_C):
+    with restored(() if last else _AS_CTRL_C), arrivals((signal.SIGINT, *_AS_CTRL_C)) as interrupted:
         for number in _AS_CTRL_C:
             if signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, signal.default_int_handler)
         try:
-            yield
+            yield interrupted
         finally:
             for number in (signal.SIGINT, *_AS_CTRL_C) if last else ():
                 signal.signal(number, signal.SIG_IGN)

@@ -22,6 +22,9 @@ FAR_APART = math.log(2)
 ALIKE = 0.5
 """The shortest stretch over the longest, at least: what is not steady is as it is by how long it went on."""
 
+NOTHING_ON_BOTH = "0 on both sides"
+"""Why there is no ratio: that of two halves of a one would be of how long each side went on."""
+
 
 class Read(NamedTuple):
     """One figure of one load on both sides."""
@@ -55,6 +58,8 @@ def read(pair: Pair, metric: Metric, other_targets: bool) -> Read:
         return Read(None, values[0], values[1], "other load", "blocks")
     if other_targets and metric.of in OF_TARGETS:
         return Read(None, values[0], values[1], "other targets: --slo", "blocks")
+    if all(each.nothing for each in (*a, *b)):
+        return Read(None, 0.0, 0.0, NOTHING_ON_BOTH, "blocks")
     reasons = [why for _, why in (*ours, *theirs) if why]
     gravest = (why for why in reasons if why.endswith(REQUESTS) or why == NEVER_STEADY)
     because = next(gravest, next(iter(reasons), ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sessions.digits import digits
+from sessions.limit.step import NOT_OVER
 from sessions.plan.target_figure import figure_words
 from sessions.report.words import figure, ms, plain, share
 from sessions.summary.plan_schema import Limit, PlanStage
@@ -142,16 +143,15 @@ def _limit(limit: Limit, steps: Sequence[PlanStage]) -> str:
     unit = "requests at a time" if limit.closed else "requests/s"
     held = next((step.targets for step in steps if step.targets), [])
     targets = ", ".join(plain(one.target, 60) for one in held) or "the targets"
+    why = "the search is not over" if limit.why == NOT_OVER else plain(limit.why)
     if limit.passed is None:
-        return f"No load is known to hold {targets}: {plain(limit.why)}."
+        return f"No load is known to hold {targets}: {why}."
     upper = f", {figure(limit.failed)} does not" if limit.failed is not None else ""
-    about = (
-        ""
-        if limit.estimate is None or limit.closed or not upper
-        else f"; between them the steps put it at about {figure(limit.estimate)}"
-    )
+    about = ""
+    if limit.estimate_says_more:
+        about = f"; between them the steps put it at about {figure(limit.estimate)}"
     word = "certified" if limit.certified else "estimated"
-    return f"{figure(limit.passed)} {unit} holds {targets}{upper}{about} ({word}: {plain(limit.why)})."
+    return f"{figure(limit.passed)} {unit} holds {targets}{upper}{about} ({word}: {why})."
 
 
 def _targets(summary: Summary) -> str:

@@ -21,6 +21,12 @@ class Quantiles(msgspec.Struct, frozen=True):
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
+    thin: list[str] = []
+    """Those that rest on too few samples."""
+
+    def sign(self, name: str) -> str:
+        """What stands before such a figure, wherever it is shown."""
+        return "~" if name in self.thin else ""
 
 
 class _Rate(msgspec.Struct, frozen=True):

@@ -44,6 +44,7 @@ WRONG = [
     ("sessions --foo", "unknown option --foo (see ttftop sessions --help)"),
     # values
     (f"{URL} --rate -1", "--rate: got '-1', need a number above 0"),
+    (f"{URL} --rate 1..4", "--rate: got '1..4', need one number such as 8; from one to another is --ramp"),
     (f"{URL} --rate 0", "--rate: got '0'"),
     (f"{URL} --rate nan", "--rate: got 'nan'"),
     (f"{URL} --rate inf", "--rate: got 'inf'"),

@@ -57,3 +57,20 @@ def fit_tail(text: str, width: int) -> str:
     while text and cell_len(text) > width - 1:
         text = text[1:]
     return "…" + text if width > 0 else ""
+
+
+def fit_parts(text: str, width: int) -> str:
+    """At most `width` cells of figures with commas between them: of `KV 98 %, 239 waiting` the last go
+    whole, since `23…` is another figure. Where no figure would be left, it is cut."""
+    parts = text.split(", ")
+    for n in range(len(parts), 0, -1):
+        kept = ", ".join(parts[:n])
+        if cell_len(kept) <= width and (n == len(parts) or any(map(str.isdigit, parts[n - 1]))):
+            return kept
+    return fit(text, width)
+
+
+def fit_axis(label: str, width: int) -> str:
+    """At most `width` cells of a label of an axis: one of milliseconds, which a title says, goes without its
+    unit before its first figure does: `<100` for `<100ms`, never `…00ms`."""
+    return fit_tail(label.removesuffix("ms") if cell_len(label) > width else label, width)

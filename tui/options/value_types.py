@@ -37,6 +37,9 @@ def duration(text: str) -> float:
 
 def rate(text: str) -> float:
     """Requests per second, a finite number above 0; the upper limit is `--max-rate`'s to say."""
+    if ".." in text:
+        need = "need one number such as 8; from one to another is --ramp 1..64/120s"
+        raise argparse.ArgumentTypeError(f"{got(text)}, {need}")
     return _typed(typed_values.rate, text)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui.draw.rows import Field, Row, Span, chosen, fitted, width_of
-from tui.draw.text import fit_tail
+from tui.draw.text import fit_axis
 from tui.draw.theme import Theme
 
 
@@ -58,6 +58,6 @@ def labelled(plot: Sequence[Row], labels: Mapping[int, str], gutter: int) -> lis
     """Rows of a chart behind a gutter with its scale."""
     out: list[Row] = []
     for i, row in enumerate(plot):
-        text = fit_tail(labels.get(i, ""), gutter - 1).rjust(gutter - 1) + " "
+        text = fit_axis(labels.get(i, ""), gutter - 1).rjust(gutter - 1) + " "
         out.append([(text[:gutter], "axis"), *row])
     return out

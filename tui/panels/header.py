@@ -12,7 +12,7 @@ from tui.controls.screen_state import ScreenState
 from tui.draw import numbers, words
 from tui.draw.failures import failures
 from tui.draw.rows import Field, Row, Span, chosen, spread, width_of
-from tui.draw.text import fit, safe
+from tui.draw.text import fit, fit_parts, safe
 from tui.draw.words import limit_name
 from tui.panels.held_targets import latencies, missed
 from tui.panels.outcome import attained, span_of, validity, verdict_of_run
@@ -284,11 +284,8 @@ def limit(frame: Frame, screen_state: ScreenState, width: int) -> Row:
     right: Row = [(troubled, "warn")] if troubled else []
     if now.why:
         of = MEANS_OF.get(now.name, "")
-        why, room = (
-            f"mean of {of}: " * bool(of) + safe(now.why, 160),
-            width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0),
-        )
-        left.append(("  " + (why if cell_len(why) <= room else fit(why, room)), ""))
+        room = width - width_of(left) - 2 - (len(troubled) + 3 if troubled else 0)
+        left.append(("  " + fit_parts(f"mean of {of}: " * bool(of) + safe(now.why, 160), room), ""))
     if frame.live and frame.plan is not None and frame.plan.state == "draining":
         return spread(left, chosen(_cut_short(screen_state), width - width_of(left) - 2), width)
     room = width - width_of(left) - 2 - width_of(right) - 3 * bool(right)

@@ -91,7 +91,7 @@ def _own(said: Server, width: int, *, ascii_only: bool) -> list[Row]:
     is known only to lie in one bucket of its histogram nothing is told."""
     out: list[Row] = []
     for name, stat in (("TTFT", said.ttft), ("ITL", said.itl)):
-        if stat is not None and stat.count and not _in_one_bucket(stat):
+        if stat is not None and stat.count and not in_one_bucket(stat):
             figures = _quantiles(stat, ascii_only=ascii_only)
             fields = [
                 Field(rank, (figure, "server")) for rank, figure in zip((0, 2, 1), figures, strict=True)
@@ -105,7 +105,8 @@ def _own(said: Server, width: int, *, ascii_only: bool) -> list[Row]:
     return out
 
 
-def _in_one_bucket(stat: Stat) -> bool:
+def in_one_bucket(stat: Stat) -> bool:
+    """Nothing is known but that all values lie there."""
     return len(stat.bounds) == 3 and stat.p50_ms == stat.p99_ms
 
 

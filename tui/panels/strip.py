@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sessions.frame.schema import ChartMark, Frame
 from tui.draw.layout import Columns
 from tui.draw.rows import Row, Span, fitted
-from tui.draw.text import fit_tail
+from tui.draw.text import fit_axis, fit_tail
 from tui.draw.theme import Theme
 from tui.plots.chart import Mark
 
@@ -25,7 +25,7 @@ def strip(
     out: list[Row] = []
     for i, cells in enumerate(plot):
         label = labels.get(i, "")
-        text = fit_tail(label, at.gutter - 1).rjust(at.gutter - 1)
+        text = fit_axis(label, at.gutter - 1).rjust(at.gutter - 1)
         edge = theme.glyph("tick" if label else "wall")
         numbers = side[i] if i < len(side) else ()
         out.append([(text + edge, "axis"), *fitted(cells, at.plot), *fitted([(" ", ""), *numbers], at.side)])

@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from sessions.summary.plan_schema import Limit
 
 
-def _says_more(limit: Limit) -> bool:
-    """The estimate lies more narrowly, in 95 of 100 cases, than the two loads that it is between."""
-    if limit.closed or None in (limit.passed, limit.failed, limit.estimate, limit.error):
-        return False
-    return 4 * (limit.error or 0.0) * (limit.estimate or 0.0) < (limit.failed or 0.0) - (limit.passed or 0.0)
-
-
 def limit_text(limit: Limit | None) -> str:
     """Empty without one."""
     if limit is None:
@@ -30,7 +23,8 @@ def limit_text(limit: Limit | None) -> str:
     places = 0 if limit.closed else 3
     if limit.passed is None:
         head = "LIMIT NOT FOUND" if limit.over else "LIMIT NOT FOUND YET"
-        lines = [f"{head}: {printable(limit.why, 200)}"]
+        why = "the search is not over" if limit.why == NOT_OVER else printable(limit.why, 200)
+        lines = [f"{head}: {why}"]
     elif not limit.over:
         low = number(limit.passed, places)
         span = f"{low} {unit} or more"
@@ -43,7 +37,7 @@ def limit_text(limit: Limit | None) -> str:
         upper = "" if limit.failed is None else f", {number(limit.failed, places)} does not"
         word = "certified" if limit.certified else "estimated"
         lines = [f"LIMIT ({word}): {number(limit.passed, places)} {unit} holds{upper}"]
-        if limit.estimate is not None and _says_more(limit):
+        if limit.estimate is not None and limit.estimate_says_more:
             off = f", standard error {(limit.error or 0.0) * 100:.1f} %"
             lines.append(f"  between them the steps put it at about {number(limit.estimate, places)}{off}")
         lines.append(f"  {printable(limit.why, 200)}")

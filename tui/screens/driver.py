@@ -9,6 +9,7 @@ import os
 import re
 import select
 import signal
+import sys
 from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ class TerminalDriver(LinuxDriver):
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # Textual writes to stderr, which a person may have put in a file (`2>log`): stdout is the terminal.
+        if sys.__stdout__ is not None and not (sys.__stderr__ is not None and sys.__stderr__.isatty()):
+            self._file = sys.__stdout__
         # Else the first size of all is Rich's, who believes COLUMNS.
         self._size = size or terminal_size(self.fileno)
 

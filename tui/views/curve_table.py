@@ -114,7 +114,8 @@ def _columns(shown: Plotted, baseline: str) -> list[_Column]:
         every.append(_Column(0, "held", _held(len(shown.targets) > 1, ascii_only)))
         every.append(_Column(4, "good req/s", _goodput))
     if baseline:
-        every.append(_Column(0, f"p95 vs {baseline}"[:15], _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
+        name = baseline if len(baseline) <= 8 else "base"  # the charts name it whole
+        every.append(_Column(0, f"p95 vs {name}", _delta(shown.ghosts, lambda p: p.ttft_p95.value)))
         every.append(_Column(4, "tok/s vs", _delta(shown.ghosts, lambda p: p.output_tps.value)))
     words_of: _Cell = lambda p, h: _verdict(p, growing is p, step_of(p, said))  # noqa: E731
     return [*every, _Column(1, "", words_of, words=True)]

@@ -161,8 +161,8 @@ def _server(server: LocalServer, width: int, theme: Theme) -> Row:
 
 
 def _session(session: Digest, at: Columns) -> Row:
-    p95_ms = session.summary.ttft_from_due_ms.p95
-    p95 = "-" if p95_ms is None else length(p95_ms)
+    ttft = session.summary.ttft_from_due_ms
+    p95 = "-" if ttft.p95 is None else ttft.sign("p95") + length(ttft.p95)
     cells = (
         (safe(_name(session), 100), at.name, ""),
         (safe(session.model, 100), at.model, "dim"),
@@ -273,7 +273,10 @@ def _pair(label: str, text: str, role: str = "") -> Row:
 
 
 def _quantiles(of: Quantiles) -> str:
-    return f"p50 {ms(of.p50)}  p95 {ms(of.p95)}  p99 {ms(of.p99)}"
+    values = (("p50", of.p50), ("p95", of.p95), ("p99", of.p99))
+    return "  ".join(
+        f"{name} {of.sign(name) if value is not None else ''}{ms(value)}" for name, value in values
+    )
 
 
 def _reasons(reasons: Sequence[str], width: int) -> list[str]:

@@ -17,6 +17,7 @@ from tui.draw.theme import Theme
 from tui.panels import fans, gpus, throughput, time_axis
 from tui.panels.baseline import Deltas, in_titles, of_stat
 from tui.panels.box import Panel, labelled
+from tui.panels.server import in_one_bucket
 from tui.panels.strip import marks_of
 from tui.panels.throughput import Plotting
 from tui.plots.scale import Scale, ticks
@@ -70,7 +71,9 @@ def _failed_later(frame: Frame) -> list[Field]:
 
 def _own(d: Charted, stat: Stat | None) -> list[Field]:
     """The same as the server sees it, where that has no panel: the rest is network and client."""
-    return [] if d.at.side or stat is None else [fans.three(3, "server", stat, "server")]
+    if d.at.side or stat is None or in_one_bucket(stat):
+        return []
+    return [fans.three(3, "server", stat, "server")]
 
 
 def _send_lag(frame: Frame) -> list[Field]:

@@ -450,6 +450,9 @@ def test_a_side_of_which_no_request_held_the_targets_is_worse_and_two_such_canno
     assert (figure.a, figure.word) == (0.0, "better")
     (figure,) = against([nothing], [nothing], metrics=GOODPUT).overall
     assert (figure.a, figure.b, figure.word) == (0.0, 0.0, "cannot tell")
+    assert (figure.because, figure.ratio, figure.low) == ("0 on both sides", None, None), (
+        "no change of nothing"
+    )
 
 
 def test_prompts_are_the_same_where_seed_and_server_are_and_the_session_is_another() -> None:

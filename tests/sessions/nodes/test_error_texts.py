@@ -50,7 +50,7 @@ from sessions.plan.config import LoadConfig, NodesConfig
 from sessions.run.launch import SupervisorAnswer
 from telemetry.ssh.command import need_to_start
 from tests.cli.conftest import Command, home, typed  # noqa: F401  # fixtures
-from tests.error_texts import ROOT, assert_whole, made_in
+from tests.error_texts import assert_whole, untold, whole_folder
 from tui.options.exit_codes import one_line
 from tui.options.next_step import with_next_step
 
@@ -466,13 +466,7 @@ def test_each_place_of_the_source_that_tells_of_a_node_is_among_them(
         (place := tmp_path / str(number)).mkdir()
         with monkeypatch.context() as patch:
             told_of(name, World(place, patch))
-    untold = [
-        f"{file}:{line}: {pattern.pattern}"
-        for file in sorted(path.name for path in (ROOT / "sessions" / "nodes").glob("*.py"))
-        for line, pattern in made_in(f"sessions/nodes/{file}", MAKERS)
-        if not any(map(pattern.search, TOLD.values()))
-    ]
-    assert not untold, "\n".join(untold)
+    assert untold(whole_folder("sessions/nodes", MAKERS), TOLD.values()) == []
 
 
 @pytest.mark.parametrize("code", [1, 2])

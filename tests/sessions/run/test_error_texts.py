@@ -42,7 +42,7 @@ from sessions.run.run_load import RunLoad
 from sessions.run.supervisor import Supervisor
 from sessions.store.directory import LOG_FILE, hold_lock
 from sessions.store.manifest import write
-from tests.error_texts import assert_whole, made_in
+from tests.error_texts import assert_whole, untold
 from tests.sessions.run.test_lost_nodes import Lost
 from tests.sessions.run.test_presets import FIGURES, config, presets
 from tests.sessions.run.test_run_load import with_a_plan
@@ -430,11 +430,10 @@ def test_each_place_of_the_source_that_says_so_is_among_them(
         (place := short / str(number)).mkdir()
         with monkeypatch.context() as patch:
             told_of(name, World(place, patch))
-    untold = [
-        f"{name}:{line}: {pattern.pattern}"
-        for name in FILES
-        for line, pattern in made_in(f"sessions/run/{name}.py", MAKERS)
-        if not any(map(pattern.search, TOLD.values()))
+    makers = dict.fromkeys((f"sessions/run/{name}.py" for name in FILES), MAKERS)
+    ours = [
+        one
+        for one in untold(makers, TOLD.values())
+        if not one.endswith("interrupted\\ before\\ any\\ load\\ was\\ sent")
     ]
-    ours = [one for one in untold if not one.endswith("interrupted\\ before\\ any\\ load\\ was\\ sent")]
     assert not ours, "\n".join(ours)

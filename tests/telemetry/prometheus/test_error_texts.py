@@ -16,12 +16,12 @@ from telemetry.prometheus import scrape as scraping
 from telemetry.prometheus.scrape import ScrapeTarget
 from telemetry.prometheus.source import PrometheusSource
 from telemetry.records import SourceNote
-from tests.error_texts import ROOT, assert_whole, made_in
+from tests.error_texts import assert_whole, made_in, untold, whole_folder
 
 MAKERS = {
-    "scrape": ("Failure", "TooSlow", "ModelWanted", "_broken()"),
-    "source": ("Failure",),
-    "exposition": ("TooMuch",),
+    "telemetry/prometheus/scrape.py": ("Failure", "TooSlow", "ModelWanted", "_broken()"),
+    "telemetry/prometheus/source.py": ("Failure",),
+    "telemetry/prometheus/exposition.py": ("TooMuch",),
 }
 CASES = {
     "not found": ("404", "--metrics"),
@@ -144,10 +144,12 @@ def no_http(opened):
 
 def told_of(name, start_metrics_server, patch):
     if name not in TOLD:
-        if name in ("no connection", "no answer", "drips"):
+        timed = name in ("no connection", "no answer", "drips")
+        if timed:
             patch.setattr(scraping, "TIMEOUT_S", 0.2)
         with ExitStack() as opened:
-            source = PrometheusSource(target_of(name, start_metrics_server(), patch, opened))
+            target = target_of(name, start_metrics_server(), patch, opened)
+            source = PrometheusSource(target._replace(patient=not timed))
             opened.callback(source.close)
             (note,) = [one for one in source.open(time.monotonic_ns) if isinstance(one, SourceNote)]
             assert not note.ok
@@ -168,19 +170,14 @@ def test_each_place_of_the_source_that_tells_of_an_address_is_among_them(start_m
     for name in CASES:
         with monkeypatch.context() as patch:
             told_of(name, start_metrics_server, patch)
-    untold = [
-        f"{file}:{line}: {pattern.pattern}"
-        for file, makers in MAKERS.items()
-        for line, pattern in made_in(f"telemetry/prometheus/{file}.py", makers)
-        if not any(map(pattern.search, TOLD.values()))
-    ]
-    assert untold == []
+    assert untold(MAKERS, TOLD.values()) == []
 
 
 def test_the_folder_has_no_other_maker_of_such_texts():
     found = {
-        path.stem
-        for path in (ROOT / "telemetry" / "prometheus").glob("*.py")
-        if any(list(made_in(f"telemetry/prometheus/{path.name}", makers)) for makers in MAKERS.values())
+        file
+        for makers in MAKERS.values()
+        for file in whole_folder("telemetry/prometheus", makers)
+        if list(made_in(file, makers))
     }
     assert found == set(MAKERS)

@@ -13,7 +13,7 @@ from telemetry.records import SourceNote
 from telemetry.source_spec import Node
 from telemetry.ssh import session
 from telemetry.ssh.source import SshSource
-from tests.error_texts import ROOT, assert_whole, made_in
+from tests.error_texts import assert_whole, untold, whole_folder
 
 MAKERS = ("start()", "_why()", "why_not()")
 HELLO = """echo '{"kind":"hello","version":1}'"""
@@ -74,10 +74,5 @@ def test_each_place_of_the_source_that_tells_of_ssh_is_among_them(fake_ssh, monk
     for name in CASES:
         with monkeypatch.context() as patch:
             told_of(name, fake_ssh, patch, tmp_path)
-    untold = [
-        f"{file}:{line}: {pattern.pattern}"
-        for file in sorted(path.name for path in (ROOT / "telemetry" / "ssh").glob("*.py"))
-        for line, pattern in made_in(f"telemetry/ssh/{file}", MAKERS)
-        if not any(map(pattern.search, TOLD.values()))
-    ]
-    assert [one for one in untold if not one.endswith(": interrupted")] == [], "that is the run's own end"
+    ours = untold(whole_folder("telemetry/ssh", MAKERS), TOLD.values())
+    assert [one for one in ours if not one.endswith(": interrupted")] == [], "that is the run's own end"

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from tui.controls.prompt import Prompt, parsed_concurrency, parsed_rate
 from tui.draw.rows import Field, cells_of, chosen, fitted, sliced, spread, width_of
-from tui.draw.text import fit, fit_tail, masked, safe
+from tui.draw.text import fit, fit_axis, fit_parts, fit_tail, masked, safe
 from tui.draw.theme import charset_for
 
 EVIL = "A\x1b[31mR\x1b]0;PWN\x07\x9b2J\x00\x1bPq\x1b\\\x1b[2J\r\u202e\x85\x7f [/ [bold [@click=app.quit]x[/]\ud800"
@@ -116,3 +116,19 @@ def test_the_short_way_to_a_width_is_that_of_every_letter_by_itself():
     letters = "".join(map(chr, (*range(32, 0x3000), *range(0x1F300, 0x1F700))))
     assert [letter for letter in letters if cells_of(letter) != cell_len(letter)] == []
     assert cells_of("ab█⣿⚡模") == 8
+
+
+def test_of_figures_in_commas_the_last_go_whole_and_none_is_cut_into_another():
+    why = "100 % used, 1.2 preemptions/s, 406 waiting"
+    assert fit_parts(why, 42) == why
+    for width in range(29, 42):
+        assert fit_parts(why, width) == "100 % used, 1.2 preemptions/s"
+    assert fit_parts(why, 10) == "100 % used"
+    assert fit_parts(why, 9) == fit(why, 9) == "100 % us…", "where not even one has room"
+    unknown = "queue, KV cache and SM activity not known, 0 in flight"
+    assert fit_parts(unknown, 40) == fit(unknown, 40), "words alone are no figures"
+
+
+def test_a_label_of_an_axis_goes_without_its_unit_before_a_figure_does():
+    assert [fit_axis("<100ms", width) for width in (7, 6, 5)] == ["<100ms", "<100ms", "<100"]
+    assert fit_axis("500ms", 5) == "500ms"

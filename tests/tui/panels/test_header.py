@@ -137,6 +137,15 @@ def test_that_figures_are_means_is_said_beside_since_when_or_in_full_never_as_a_
             assert not text.endswith("means"), text
 
 
+def test_no_figure_of_what_binds_is_cut_beside_how_long_the_client_was_the_limit():
+    why = "100 % used, 1.2 preemptions/s, 406 waiting"
+    frame = frame_of(limit=Limit("KV cache", why, 20 * S), client_saturated_s=6, client_judged_s=79)
+    row = limit(frame, ScreenState(playhead=Playhead(at_ns=frame.at_ns)), 80)
+    text = "".join(part for part, _ in row)
+    assert text.startswith("binds: KV cache  100 % used, 1.2 preemptions/s   ")
+    assert text.endswith("client saturated 6 of 79 s")
+
+
 def test_a_target_that_the_screen_cannot_judge_is_named_where_there_is_room():
     targets = {"tpot": (LatencyTarget("p95", 40.0, name="TPOT"),)}
     assert "TPOT p95 40ms in the summary" in status(120, targets=targets)[0]

@@ -434,7 +434,7 @@ def test_targets_that_were_not_held_are_said_before_anything_else(verdict: str) 
 
 def test_a_search_says_its_answer_before_anything_else() -> None:
     limit = Limit(
-        False, 6.0, 6.5, 6.3, 0.02, True, True, True, "confirmed with other arrivals", 900, 100.0, "queue", []
+        False, 6.0, 6.5, 6.3, 0.01, True, True, True, "confirmed with other arrivals", 900, 100.0, "queue", []
     )
     over_all = {"verdict": "fail", "scheduled": 9, "good": 8, "attainment": 0.9, "goodput_rps": 1.0}
     said = summary(slo={**over_all, "targets": []})

@@ -32,7 +32,7 @@ from tests.sessions.conftest import make
 from tests.sessions.summary.summing import stored
 from tui.commands.home import AS_EVER, _sources, checked
 from tui.controls.home_list import Item
-from tui.draw.numbers import length
+from tui.draw.numbers import length, ms
 from tui.draw.theme import Theme
 from tui.foreground.screen import show_replay
 from tui.options.settings import Settings
@@ -141,7 +141,7 @@ def test_what_was_recorded_stands_newest_first_with_its_load_p95_and_verdict(rec
         p95_ms = digest(recorded / "20261104-130000-second").summary.ttft_from_due_ms.p95
         assert p95_ms is not None
         at = heading.index("TTFT p95")
-        assert rows[0][at:].startswith(length(p95_ms))
+        assert rows[0][at:].startswith("~" + length(p95_ms)), "of 18 requests"
         assert "rps" in rows[0]
 
     at_home(recorded, body)
@@ -154,6 +154,9 @@ def test_below_the_list_stands_what_is_known_of_the_line_under_the_cursor(record
         said = digest(recorded / "20261103-120000-first").summary
         assert "llama" in preview
         assert f"{said.requests.sent:,} sent" in preview
+        ttft = said.ttft_from_due_ms
+        assert ttft.thin == ["p50", "p90", "p95", "p99"], "of ten requests"
+        assert f"TTFT ms  p50 ~{ms(ttft.p50)}  p95 ~{ms(ttft.p95)}  p99 ~{ms(ttft.p99)}" in preview
         assert "verdict" in preview
 
     at_home(recorded, body)

@@ -116,6 +116,18 @@ def test_a_screen_that_was_resized_leaves_nothing_of_itself_behind():
         assert not re.sub(rb"\x1b\[[?<>0-9;]*[a-zA-Z]", b"", after_erased).strip()
 
 
+def test_with_stderr_in_a_file_the_screen_stands_on_the_terminal_all_the_same(tmp_path):
+    errors = tmp_path / "errors"
+    own = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    with RawTerminal(
+        ["/bin/sh", "-c", f'exec "$@" 2>{errors}', "sh", sys.executable, APP], (80, 24), own
+    ) as child:
+        child.read_until(b"TTFT")
+        child.write(b"qd")
+        assert child.ended() == 0
+    assert errors.read_bytes() == b""
+
+
 def test_a_terminal_that_is_gone_ends_the_screen():
     with terminal() as child:
         child.read_until(b"TTFT")

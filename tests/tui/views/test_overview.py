@@ -732,6 +732,9 @@ def test_a_servers_own_latency_that_is_a_bound_is_no_target_and_one_bucket_is_no
     shown = screen(ramped(at(90)), (120, 40), frame=own, theme=Theme(charset=charset))
     assert any(f"server's TTFT p50 {at_most}250  p95 717" in row for row in shown)
     assert not any("server's ITL" in row for row in shown)
+    small = replace(frame_of(ramped(at(90)), 80), server=own.server)
+    titles = [row for row in screen(ramped(at(90)), frame=small) if "TTFT ms" in row or "ITL ms" in row]
+    assert ["  server " in title for title in titles] == [True, False]
 
 
 def test_energy_and_hosts_stand_in_one_row_where_there_is_room():

@@ -28,7 +28,7 @@ from sessions.nodes.ray.bridge import _said, _within
 from sessions.nodes.ray.cluster import Cluster, ClusterRefused, check, chosen, head_address, probe
 from sessions.nodes.ray.launcher import BridgeProcess, RayChannel, open_ray
 from tests.cli.conftest import Command, home, typed  # noqa: F401  # fixtures
-from tests.error_texts import ROOT, assert_whole, made_in
+from tests.error_texts import assert_whole, untold, whole_folder
 from tests.sessions.nodes.ray.test_actor import NoTimer
 from tests.sessions.nodes.ray.test_bridge import answer as answer_of_bridge
 from tests.sessions.nodes.ray.test_cluster import about, node
@@ -340,13 +340,7 @@ def test_each_place_of_the_source_that_tells_of_a_cluster_is_among_them(
     for name in CASES:
         with monkeypatch.context() as patch:
             told_of(name, World(tmp_path, patch))
-    untold = [
-        f"{file}:{line}: {pattern.pattern}"
-        for file in sorted(path.name for path in (ROOT / "sessions" / "nodes" / "ray").glob("*.py"))
-        for line, pattern in made_in(f"sessions/nodes/ray/{file}", MAKERS)
-        if not any(map(pattern.search, TOLD.values()))
-    ]
-    assert not untold, "\n".join(untold)
+    assert untold(whole_folder("sessions/nodes/ray", MAKERS), TOLD.values()) == []
 
 
 def test_doctor_ends_with_such_a_text_and_exit_code_2(typed: Command, world: World) -> None:  # noqa: F811
