@@ -6,6 +6,7 @@ process that gets the API key. Python's own way out of that, `-P`, came with 3.1
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -27,6 +28,13 @@ _RUN = (
 SECRETS = ("TTFTOP_API_KEY", "OPENAI_API_KEY", "TTFTOP_HEADERS")
 """Of our environment what a run's processes are told by their stdin alone: an environment can be read from
 outside for as long as the process lives."""
+
+
+class CannotStart(Exception):
+    """The system gives no more processes or threads: its text is one line."""
+
+    def __init__(self) -> None:
+        super().__init__(f"no process or thread can be started: {os.strerror(errno.EAGAIN)}")
 
 
 def module_command(module: str, *arguments: str) -> list[str]:

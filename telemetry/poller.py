@@ -38,6 +38,7 @@ class Poller:
         self._emitting = threading.Lock()
         self._closed = False
         sources = list(sources)
+        self._sources = sources
         self._interruptible = [source for source in sources if isinstance(source, Interruptible)]
         self._threads = [
             threading.Thread(target=self._run, args=(source,), name=f"telemetry {source.name}", daemon=True)
@@ -45,10 +46,15 @@ class Poller:
         ]
 
     def start(self) -> None:
-        """Starts every source's thread; returns at once."""
-        for thread in self._threads:
-            thread.start()
-            _log.info("%s: asked from now on", thread.name)
+        """Starts every source's thread; returns at once. One for which the system gives none is told."""
+        for source, thread in zip(self._sources, self._threads, strict=True):
+            try:
+                thread.start()
+            except RuntimeError:
+                why = "not asked, for no thread can be started; need more memory or processes (ulimit -a)"
+                self._emit([SourceNote(self._now_ns(), source.name, False, f"{source.name}: {why}")])
+            else:
+                _log.info("%s: asked from now on", thread.name)
 
     def stop(self, timeout_s: float = 2.0) -> list[str]:
         """Ends all polling, waiting at most about `timeout_s` in all.

@@ -101,10 +101,15 @@ def _exit_code(arguments: list[str]) -> int:
         if (found := missing(error)) is None:
             raise
         told = found
-    except FileNotFoundError:
-        if _has_working_directory():
+    except FileNotFoundError as error:
+        from tui.options.next_step import is_of_temporary_files
+
+        if is_of_temporary_files(error):
+            told = CommandError(str(error.strerror))
+        elif _has_working_directory():
             raise
-        told = CommandError("the directory that ttftop was started in is gone: cd to one that is there")
+        else:
+            told = CommandError("the directory that ttftop was started in is gone: cd to one that is there")
     except MemoryError:
         told = CommandError("no memory is left for ttftop: need more of it (ulimit -a, free)", NOT_VALID)
     from tui.options.next_step import with_next_step

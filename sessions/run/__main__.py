@@ -19,9 +19,11 @@ import msgspec
 from loadgen.decoding import ready
 from loadgen.target.redaction import Redactor
 from sessions.hidden_stderr import hide_in_stderr
+from sessions.own_process import CannotStart
 from sessions.run.launch import Orders, SupervisorAnswer
 from sessions.run.place import SessionPlace
 from sessions.run.supervisor import Supervisor
+from sessions.run.threads import start_threads
 from sessions.store.directory import LOG_FILE, hold_lock
 from sessions.store.manifest import SessionError, read
 from sessions.worker.pipes import say_line
@@ -54,6 +56,29 @@ def _open_debug_log(directory: Path, redactor: Redactor) -> None:
     open_debug_log(directory, "supervisor", origin_ns, redactor)
 
 
+def _run(supervisor: Supervisor) -> int:
+    """Raises:
+    CannotStart: before any load.
+    """
+    came_to: list[int | CannotStart] = []
+
+    async def whole() -> None:
+        try:
+            await start_threads()
+            came_to.append(await supervisor.run())
+        except CannotStart as error:
+            came_to.append(error)
+
+    try:
+        asyncio.run(whole())
+    except RuntimeError:  # to end the others asyncio starts one thread more
+        if not came_to:
+            raise
+    if isinstance(came_to[0], CannotStart):
+        raise came_to[0]
+    return came_to[0]
+
+
 def main() -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     said = sys.stdin.buffer.read()
@@ -70,7 +95,7 @@ def main() -> int:
         if orders.debug:
             _open_debug_log(directory, redactor)
         supervisor = Supervisor(directory, orders, place)
-        return asyncio.run(supervisor.run())
+        return _run(supervisor)
     except SessionError as error:
         # The disk refused: before the load this refuses the run, later only the log can tell.
         say_line(1, SupervisorAnswer("refused", str(error), 1))
@@ -78,6 +103,10 @@ def main() -> int:
         if supervisor is None:
             shutil.rmtree(directory, ignore_errors=True)
         return 1
+    except CannotStart as error:  # raised before any load
+        shutil.rmtree(directory, ignore_errors=True)
+        say_line(1, SupervisorAnswer("refused", str(error), 2))
+        return 2
     except Exception:
         # The log is the only place left to speak; locals stay out of it, one of them is the key.
         traceback.print_exc()

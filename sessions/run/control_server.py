@@ -45,10 +45,10 @@ def places(directory: Path) -> Iterator[Path]:
     path = directory / SOCKET_FILE
     if len(os.fsencode(path)) <= _PATH_LIMIT_BYTES:
         yield path
-    for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()):
-        if parent:
-            with contextlib.suppress(OSError):
-                yield Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX, dir=parent)) / SOCKET_FILE
+    # None: where temporary files go, if there is such a place.
+    for parent in dict.fromkeys((os.environ.get("XDG_RUNTIME_DIR") or None, None)):
+        with contextlib.suppress(OSError):
+            yield Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX, dir=parent)) / SOCKET_FILE
 
 
 def _remove(path: Path) -> None:

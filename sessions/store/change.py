@@ -65,6 +65,7 @@ def remove(directory: Path) -> None:
     Raises:
         SessionError: it goes on, is a link, is no session, or a file cannot be removed.
     """
+    directory = directory.absolute()  # it may be the working directory, or around it, which is gone then
     if directory.is_symlink():
         raise SessionError(f"{directory}: a link, which is not followed")
     if is_live(directory):

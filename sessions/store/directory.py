@@ -67,7 +67,11 @@ def make_again(directory: Path) -> None:
 
 
 def refuge(directory: Path) -> Path:
-    """Where the files of a session are saved whose own directory is gone and cannot be made again."""
+    """Where the files of a session are saved whose own directory is gone and cannot be made again.
+
+    Raises:
+        OSError: nowhere can a temporary file be.
+    """
     import tempfile  # for the rare case alone
 
     return Path(tempfile.gettempdir()) / f"ttftop-recovered-{os.getuid()}" / directory.name
@@ -112,7 +116,10 @@ def _is_mine_alone(directory: Path) -> bool:
 
 def place_of(directory: Path) -> Path:
     """Where a session is that was recorded in `directory`: there, or where it was saved instead."""
-    other = refuge(directory)
+    try:
+        other = refuge(directory)
+    except OSError:  # a root that is only to be read, or disks that are all full
+        return directory
     saved = _is_mine_alone(other.parent) and _is_mine_alone(other) and os.path.lexists(other / FILE)
     return other if saved else directory
 
@@ -176,7 +183,9 @@ def find(root: Path, text: str) -> Path:
             raise SessionError(
                 f"{text}: nobody's home directory is known by that name; give its path"
             ) from None
-        return path.parent if path.name == FILE else path
+        path = path.parent if path.name == FILE else path
+        # What is done to a session is told by its name, which `.` is none of.
+        return path if path.name not in ("", "..") else path.resolve()
     if text.endswith(PACK_SUFFIX) and Path(text).is_file():
         return Path(text)
     sessions = listing(root)

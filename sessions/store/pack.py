@@ -29,6 +29,7 @@ _MEMBER = re.compile(
 _NOTES = "notes.jsonl"
 """The marks that were set in replays, which stand beside a session."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+"""A session's directory in a pack; of another name, what of it is like this goes in."""
 _NEED = "need a file of ttftop sessions pack"
 
 
@@ -38,6 +39,7 @@ def pack(directory: Path, file: Path) -> int:
     Raises:
         SessionError: there is such a file already, or one cannot be read or written.
     """
+    folder = re.sub(r"[^A-Za-z0-9._-]+", "-", directory.name).lstrip("._-")[:100] or "session"
     try:
         fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -45,10 +47,10 @@ def pack(directory: Path, file: Path) -> int:
                 for path in sorted(directory.iterdir()):
                     own = _MEMBER.fullmatch(path.name) and path.name != _NOTES
                     if own and path.is_file() and not path.is_symlink():
-                        _add(tar, path, f"{directory.name}/{path.name}")
+                        _add(tar, path, f"{folder}/{path.name}")
                 notes = notes_path(directory)
                 if notes.is_file() and not notes.is_symlink() and not notes.parent.is_symlink():
-                    _add(tar, notes, f"{directory.name}/{_NOTES}")
+                    _add(tar, notes, f"{folder}/{_NOTES}")
         except BaseException:
             file.unlink(missing_ok=True)
             raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from itertools import count
 from pathlib import Path
 
 from sessions.store.directory import is_live
@@ -51,15 +53,38 @@ def _mended(path: Path) -> str | None:
     if not (follower.torn or follower.corrupt_count):
         return None
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    original = path.with_name(path.name + _KEPT)
     try:
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb") as file:
+        with open(_new(fresh), "wb") as file:
             file.write(b"".join(members(lines) if path.suffix == ".gz" else lines))
-        os.link(path, original)
+        original = _keep(path)
         fresh.replace(path)
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise SessionError(f"{path}: {error.strerror}") from None
     lost = follower.corrupt_count + (follower.torn_bytes > 0)
     return f"{path.name}: {len(lines):,} lines kept, {lost:,} left out; what it was is {original.name}"
+
+
+def _keep(path: Path) -> Path:
+    """A second name for the file as it is, or a copy where the file system has none (FAT): one that is free.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    for number in count(1):
+        original = path.with_name(f"{path.name}{_KEPT}" if number == 1 else f"{path.name}{_KEPT}-{number}")
+        if os.path.lexists(original):
+            continue
+        try:
+            os.link(path, original)
+        except FileExistsError:
+            continue  # another process was quicker
+        except OSError:
+            with path.open("rb") as whole, open(_new(original), "wb") as copy:
+                shutil.copyfileobj(whole, copy)
+        return original
+    raise AssertionError
+
+
+def _new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -30,6 +30,7 @@ from loadgen.transport.source_addresses import why_not
 from loadgen.worker.engine import Engine
 from loadgen.worker_config import Address, Finish, WorkerCommand, WorkerConfig, all_headers
 from sessions.hidden_stderr import hide_in_stderr
+from sessions.own_process import CannotStart
 from sessions.store.manifest import SessionError
 from sessions.worker.pipes import LineFeed, Status, say_line
 from sessions.worker.recorder import Recorder
@@ -262,7 +263,7 @@ def main() -> int:
     loop = new_loop()
     try:
         loop.run_until_complete(Worker(loop, directory, number, debug="--debug" in sys.argv[3:]).run())
-    except SessionError as error:
+    except (SessionError, CannotStart) as error:
         say_line(1, Status("refused", str(error)))
         return 1
     finally:

@@ -12,7 +12,7 @@ import msgspec
 
 from loadgen.decoding import ready
 from loadgen.worker_config import Address
-from sessions.own_process import module_command
+from sessions.own_process import CannotStart, module_command
 from sessions.worker.pipes import LineFeed, Status
 from sessions.worker.states import LEAD_NS, START_LEAD_NS, OnExit, OnStatus, WorkerStates
 
@@ -74,23 +74,32 @@ class WorkerProcesses:
         return []
 
     async def start(self) -> None:
-        loop = asyncio.get_running_loop()
+        """Raises:
+        CannotStart: the system gives no more processes, or threads that wait for them.
+        """
         for number in range(self.count):
-            transport, _ = await loop.subprocess_exec(
-                lambda n=number: _WorkerPipes(n, self.states.said, self._exited),  # type: ignore[misc]
-                *module_command(
-                    "sessions.worker.process",
-                    str(self._directory),
-                    str(number),
-                    *(["--debug"] if self._debug else []),
-                ),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=None,
-            )
+            try:
+                transport = await self._start(number)
+            except (BlockingIOError, RuntimeError):  # of fork(2), and of `threading`
+                raise CannotStart from None
             self._transports[number] = transport
             self.states.alive.add(number)
             _log.info("load worker %d started, pid %d", number, transport.get_pid())
+
+    async def _start(self, number: int) -> asyncio.SubprocessTransport:
+        transport, _ = await asyncio.get_running_loop().subprocess_exec(
+            lambda: _WorkerPipes(number, self.states.said, self._exited),
+            *module_command(
+                "sessions.worker.process",
+                str(self._directory),
+                str(number),
+                *(["--debug"] if self._debug else []),
+            ),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None,
+        )
+        return transport
 
     async def prepare(self, addresses: Sequence[Address], files: Sequence[str]) -> str:
         """Nothing is to be done: workers here find the server, and files, where we do."""

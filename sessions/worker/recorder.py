@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from loadgen.records import Request
+from sessions.own_process import CannotStart
 from sessions.store.journal import JournalWriter, RequestJournalWriter, request_file, worker_file
 
 _FLUSH_S = 0.25
@@ -37,7 +38,10 @@ class Recorder:
         self._on_written_again = on_written_again
         self._queue: queue.SimpleQueue[msgspec.Struct | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            raise CannotStart from None
 
     def emit(self, record: msgspec.Struct) -> None:
         if isinstance(record, Request):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -193,6 +194,50 @@ def test_what_is_no_whole_line_is_left_out_and_the_original_kept(did: Typed, roo
     after = read_summary(place)
     assert (after.notes, after.requests, after.tokens) == (before.notes, before.requests, before.tokens)
     assert (place / f"{ticks.name}.damaged").read_bytes() == torn
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_is_repaired_again_and_without_links_each_time_with_its_original_kept(
+    did: Typed, root: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as on FAT
+
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    (ticks,) = (root / "20260101-000000-a").glob("worker-*.jsonl.gz")
+    for number in ("", "-2", "-3"):
+        torn = ticks.read_bytes() + gzip.compress(b"no line" + number.encode() + b"\n")
+        ticks.write_bytes(torn)
+        done = did("repair", "20260101")
+        assert f"what it was is {ticks.name}.damaged{number}\n" in done.stdout, done.stderr
+        original = ticks.with_name(f"{ticks.name}.damaged{number}")
+        assert original.read_bytes() == torn
+        assert links or original.stat().st_mode & 0o777 == 0o600
+        assert "every file is whole" in did("repair", "20260101").stdout
+
+
+@pytest.mark.parametrize("name", ["my run (copy)", "träge", "-x", ".hidden", "a:b", "漢字", "a" * 150])
+def test_a_session_that_was_renamed_by_hand_is_packed_and_opened(root: Path, name: str) -> None:
+    place = (root / "20260101-000000-a").rename(root / name)
+    add_note(place, 1, "beside it")
+    pack(place, root / "one.ttftop")
+    opened = unpacked(root / "one.ttftop")
+    assert read_summary(opened).requests == read_summary(place).requests
+    assert [mark.text for mark in NotesFollower(opened).poll()] == ["beside it"]
+
+
+@pytest.mark.parametrize("here", [".", "./.", "../20260101-000000-a", "sub/.."])
+def test_a_session_that_is_the_working_directory_has_its_name(
+    did: Typed, root: Path, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    place = root / "20260101-000000-a"
+    (place / "sub").mkdir()
+    monkeypatch.chdir(place)
+    assert did("tag", here, "a=b").stdout.startswith(f"{place.name}: ")
+    assert did("pack", here).stdout.startswith(f"{place.name}.ttftop: ")
+    gone = did("rm", here, "--yes")
+    assert (gone.stdout, place.exists()) == (f"removed {place.name}\n", False)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
     from sessions.calibration import measure
     from sessions.calibration import result as calibrated
+    from sessions.own_process import CannotStart
 
     if options.seconds < 0.5:
         raise CommandError(f"--seconds: got {options.seconds:g}, need at least 0.5")
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
                 )
             )
         )
-    except (measure.CalibrationError, OSError) as error:
+    except (measure.CalibrationError, CannotStart, OSError) as error:
         raise CommandError(
             f"calibrate: {one_line(error)}; ttftop doctor shows what is amiss here", NOT_VALID
         ) from None

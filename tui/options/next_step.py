@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 _STEPS = {
     "need a path that exists": (errno.ENOENT,),
@@ -32,10 +33,17 @@ _BY_WORDS |= {
     "neither a file nor a pipe": "need one",
     "no path": "need one",
 }
+_NO_TEMPORARY = re.compile(r"No usable temporary directory found in \[.*\]")
+"""What Python says where neither TMPDIR nor /tmp nor the working directory can be written."""
+
+
+def is_of_temporary_files(error: OSError) -> bool:
+    return _NO_TEMPORARY.search(error.strerror or "") is not None
 
 
 def with_next_step(text: str) -> str:
     """`text`; where it says no more than what the system said, what to do about that as well."""
+    text = _NO_TEMPORARY.sub("no directory takes temporary files; need one, named by TMPDIR", text)
     for words, step in _BY_WORDS.items():
         if text.endswith((words, f"{words})")):
             return f"{text}; {step}"

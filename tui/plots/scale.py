@@ -16,7 +16,7 @@ HOLD_NS = 10_000_000_000
 """How long a smaller scale must have sufficed before it is taken."""
 STRAY = 0.05
 """Share of the lowest values that may be left on the lowest row of a logarithmic scale."""
-_TINIEST, _HUGEST = 1e-9, 1e15
+TINIEST, HUGEST = 1e-9, 1e15
 # Finer than 1-2-5: on two or three rows, 26 on a scale to 50 would leave half of them empty.
 _LINEAR_DIGITS = (1, 1.5, 2, 3, 4, 5, 6, 8)
 _THIRDS = 1 / 3, 2 / 3
@@ -41,7 +41,7 @@ class Scale:
     def position(self, values: Series) -> Series:
         """0 at the bottom, 1 at the top, clipped; NaN where a value is not finite."""
         # `np.clip` takes as long as all of this, and a frame asks for a hundred.
-        out = np.minimum(np.maximum(np.where(np.isfinite(values), values, np.nan), -_HUGEST), _HUGEST)
+        out = np.minimum(np.maximum(np.where(np.isfinite(values), values, np.nan), -HUGEST), HUGEST)
         if self.log:
             out = np.log(np.maximum(out, self.low) / self.low) / math.log(self.high / self.low)
         else:
@@ -121,7 +121,7 @@ def bounds(
     """
     finite = [values[np.isfinite(values)] for values in series]
     every = np.concatenate([*finite, np.array(kept, dtype=np.float64)])
-    every = np.clip(every, -_HUGEST, _HUGEST)
+    every = np.clip(every, -HUGEST, HUGEST)
     if not log:
         high = float(every.max()) if every.size else 0.0
         return 0.0, ceil_125(max(high, least_high), _LINEAR_DIGITS), False
@@ -130,8 +130,8 @@ def bounds(
         return floor_125(least_high / 10), ceil_125(least_high), bool(every.size)
     least, usual = float(lengths[0]), float(lengths[int(len(lengths) * STRAY)])
     least = least if least >= usual / 10 else min([usual, *(value for value in kept if value > nought)])
-    low = floor_125(max(least, _TINIEST))
-    high = ceil_125(max(float(lengths[-1]), _TINIEST))
+    low = floor_125(max(least, TINIEST))
+    high = ceil_125(max(float(lengths[-1]), TINIEST))
     while high / low < 4.9:  # a constant must not fill the chart with its noise
         low, high = floor_125(low * 0.7), ceil_125(high * 1.3)
     return low, high, bool((every < low).any())

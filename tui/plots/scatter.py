@@ -11,7 +11,7 @@ import numpy as np
 from tui.draw.rows import Row, fitted
 from tui.plots.chart import Grid, Line, chart
 from tui.plots.fan import dashes
-from tui.plots.scale import Scale, Series, ceil_125, floor_125
+from tui.plots.scale import HUGEST, TINIEST, Scale, Series, ceil_125, floor_125
 
 WIDE = 12.0
 """From this ratio of the highest to the lowest on, values along the axis are drawn on a log scale."""
@@ -56,7 +56,8 @@ class Upright:
 
 def along(values: Sequence[float]) -> Scale:
     """The scale of the axis that holds `values`: from 0, or logarithmic where they reach far."""
-    known = [value for value in values if math.isfinite(value) and value > 0]
+    # Of a stranger's session: between the ends of what a float holds there is no place.
+    known = [min(max(value, TINIEST), HUGEST) for value in values if math.isfinite(value) and value > 0]
     if not known:
         return Scale(0.0, 1.0)
     low, high = min(known), max(known)

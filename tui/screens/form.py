@@ -16,6 +16,7 @@ from tui.draw.rows import fitted
 from tui.draw.text import safe
 from tui.draw.theme import Theme
 from tui.screens.canvas import Canvas
+from tui.screens.leaving import leave
 from tui.views.home import foot_row, said_rows
 
 KEYS = (("enter", "start"), ("tab", "next"), ("shift+tab", "previous"), ("esc", "back"))
@@ -76,10 +77,10 @@ class FormScreen(Screen[tuple[str, ...]]):
     def on_input_submitted(self, _: Input.Submitted) -> None:
         checked = self._check(self.values)
         if checked.ok:
-            self.dismiss(checked.words)
+            leave(self, checked.words)
         else:
             self._show(started=True)
             self.app.bell()
 
     def action_back(self) -> None:
-        self.dismiss(None)
+        leave(self, None)

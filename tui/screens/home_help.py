@@ -8,6 +8,7 @@ from textual.screen import Screen
 
 from tui.draw.theme import Theme
 from tui.screens.canvas import Canvas
+from tui.screens.leaving import leave
 from tui.views.home_help import help_rows
 
 
@@ -25,4 +26,4 @@ class HomeHelp(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        self.dismiss(None)
+        leave(self, None)

@@ -14,6 +14,7 @@ from tui.controls.palette import Entry, matching
 from tui.draw.rows import Row
 from tui.draw.text import fit
 from tui.draw.theme import Theme
+from tui.screens.leaving import leave
 from tui.screens.row_list import RowList
 
 WIDTH = 76
@@ -37,11 +38,14 @@ class PaletteScreen(ModalScreen[str]):
         self._entries, self._theme = entries, theme
         self._found: list[Entry] = []
         self._early = ""
+        self._left = False
+        """Before it was there: its fields are gone, or will never be."""
 
     def take(self, key: str, character: str | None) -> None:
         """A key that was typed before this screen had the keyboard."""
         if key in ("escape", "ctrl+c", "ctrl+p"):
-            self.dismiss(None)
+            self._left = not self.is_mounted
+            leave(self, None)
         elif character is not None and character.isprintable():
             if self.is_mounted:
                 self.query_one(Input).insert_text_at_cursor(character)
@@ -56,6 +60,8 @@ class PaletteScreen(ModalScreen[str]):
             yield RowList(self._theme, id="found")
 
     def on_mount(self) -> None:
+        if self._left:
+            return
         self.query_one(RowList).can_focus = False
         if self._theme.ascii_only:
             self.query_one("#palette").styles.border = ("ascii", "ansi_bright_black")
@@ -66,7 +72,8 @@ class PaletteScreen(ModalScreen[str]):
         self._show(self._early)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show, self.query_one(Input).value)
+        if not self._left:
+            self.call_after_refresh(self._show, self.query_one(Input).value)
 
     def _show(self, typed: str) -> None:
         listed = self.query_one(RowList)
@@ -80,13 +87,13 @@ class PaletteScreen(ModalScreen[str]):
 
     def on_input_submitted(self, _: Input.Submitted) -> None:
         at = self.query_one(RowList).highlighted
-        self.dismiss(self._found[at].action if at is not None and at < len(self._found) else None)
+        leave(self, self._found[at].action if at is not None and at < len(self._found) else None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._found[event.option_index].action)
+        leave(self, self._found[event.option_index].action)
 
     def action_leave(self) -> None:
-        self.dismiss(None)
+        leave(self, None)
 
     def action_down(self) -> None:
         self.query_one(RowList).action_cursor_down()

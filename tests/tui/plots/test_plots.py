@@ -13,6 +13,7 @@ from tui.draw import numbers
 from tui.plots.bars import area, bar
 from tui.plots.chart import Band, Line, Mark, chart, with_labels
 from tui.plots.scale import HOLD_NS, Scale, ceil_125, fitted, floor_125, ticks
+from tui.plots.scatter import Dot, Path, along, scatter
 
 NAN = float("nan")
 TO_15 = Scale(0.0, 15.0)
@@ -236,3 +237,15 @@ def test_no_values_and_no_size_make_a_chart_fail(first, second, width, height, l
 def test_a_linear_axis_is_cut_at_round_values(high, height):
     labels = ticks(Scale(0.0, high), height, numbers.ms_label)
     assert all(len(label) <= 5 for label in labels.values()), labels
+
+
+FAR = st.sampled_from([5e-324, 1e-300, 1e-12, 0.5, 2.0, 9.0, 1e12, 1e300, 1.7e308])
+
+
+@given(st.lists(st.tuples(FAR, FAR), min_size=1, max_size=4), st.booleans())
+def test_no_load_of_a_stranger_makes_a_curve_fail(points, log):
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    dots = [Dot(x, y, "o", "axis", low=y / 2, high=y) for x, y in points]
+    scales = along(xs), fitted(None, [np.array(ys)], 0, log=log)
+    grid = scatter(dots, [Path(sorted(xs), ys, "axis")], *scales, 40, 8)
+    assert (np.array(grid.codes) == ord("o")).any()

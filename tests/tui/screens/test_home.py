@@ -580,3 +580,39 @@ def test_what_a_target_came_to_has_its_unit_and_the_word_of_the_list() -> None:
     rows = ["".join(text for text, _ in row) for row in preview_rows(item, 60, 20, Theme())]
     assert any(row.strip() == "ttft.p95<500ms  3,871 ms  missed" for row in rows)
     assert any("12 rps for 25 s" in row for row in rows)
+
+
+@pytest.mark.parametrize("opens", ["question_mark", "u"])
+def test_keys_that_come_together_leave_what_lies_over_the_list_once(recorded: Path, opens: str) -> None:
+    """As over a slow line: the second one is here before the first has closed it."""
+
+    async def body(home: Home) -> None:
+        await home.press(opens)
+        over = home.pilot.app.screen
+        assert over is not home.screen
+        for _ in range(3):
+            home.pilot.app.post_message(events.Key("escape", "\x1b"))
+        for _ in range(3):
+            await home.pilot.pause()
+        assert home.pilot.app.screen is home.screen
+        assert home.pilot.app.screen_stack[-1] is home.screen
+        await home.press("question_mark", "x")
+
+    assert at_home(recorded, body, servers=[VLLM]).how == "quit"
+
+
+def test_a_run_is_started_once_by_keys_that_come_together(recorded: Path) -> None:
+    started: list[object] = []
+
+    async def body(home: Home) -> None:
+        home.screen._leave = lambda how, **more: started.append((how, more))  # type: ignore[method-assign]
+        await home.press("home", "enter")
+        assert home.pilot.app.screen is not home.screen
+        for _ in range(3):
+            home.pilot.app.post_message(events.Key("enter", "\r"))
+        for _ in range(3):
+            await home.pilot.pause()
+        assert home.pilot.app.screen is home.screen
+
+    at_home(recorded, body, servers=[VLLM])
+    assert [how for how, _ in started] == ["run"]

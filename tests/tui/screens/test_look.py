@@ -227,3 +227,19 @@ def test_letters_that_came_with_the_palettes_own_key_are_for_it_and_load_nothing
         assert room.pilot.app.screen.query_one(Input).value == "xKz"
 
     on_screen(body)
+
+
+@pytest.mark.parametrize("leave", [("escape", "\x1b"), ("ctrl+c", None), ("ctrl+p", None)])
+def test_the_palette_may_be_left_before_it_is_there(leave):
+    """As over a slow line, with keys before the one that leaves and keys after it, which are the screen's."""
+
+    async def body(room: Room) -> None:
+        for key, character in (("colon", ":"), ("K", "K"), leave, ("colon", ":"), leave, ("2", "2")):
+            room.pilot.app.post_message(events.Key(key, character))
+        for _ in range(3):
+            await room.pilot.pause()
+        assert room.pilot.app.screen is room.live
+        assert room.control.sent == []
+        assert room.live.screen_state.view == "latency"
+
+    on_screen(body)
