@@ -43,9 +43,9 @@ def parse_header(text: str, where: str = "--header") -> Header:
     if not colon:
         raise HeaderError(f"{where}: need 'Name: value', or @FILE with one such line for each header")
     if not _NAME.fullmatch(name):
-        raise HeaderError(f"{where}: the name before the colon is none of a header")
+        raise HeaderError(f"{where}: the name before the colon is none of a header, need 'Name: value'")
     if name in OURS:
-        raise HeaderError(f"{where}: {name} is set by ttftop itself")
+        raise HeaderError(f"{where}: {name} is set by ttftop itself, leave it out")
     if not _VALUE.fullmatch(value):
         raise HeaderError(
             f"{where}: {printable(name, 40)}: its value cannot be sent, need up to 8192 characters of Latin-1"

@@ -161,7 +161,8 @@ class PlanFile:
         ):
             at[last] = _value(typed)
         else:
-            raise ConfigError(f"--set: the plan {self.shown} has no place {name.strip()[:60]!r}")
+            got = f"has no place {name.strip()[:60]!r}; ttftop plan show NAME shows them"
+            raise ConfigError(f"--set: the plan {self.shown} {got}")
         self._set.add(path)
 
 

@@ -104,7 +104,7 @@ def test_a_header_is_as_secret_as_a_key_from_the_command_to_the_session(
     [
         (["--header", CANARY], "--header: need 'Name: value', or @FILE with one such line for each header"),
         (["--header", "@none"], "--header @***: cannot read it: No such file or directory"),
-        (["--plain-header", "te: x"], "--plain-header: te is set by ttftop itself"),
+        (["--plain-header", "te: x"], "--plain-header: te is set by ttftop itself, leave it out"),
         (["--body", "model=x"], "--body: model: --model sets it"),
         (["--timeout", "first=1m"], "--timeout: got 'first=1m', need NAME=TIME such as first-token=10m; NAME is one of"),
         (["--timeout", "gap=0"], "--timeout: gap: got '0', need a length of time above 0"),

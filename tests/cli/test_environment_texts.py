@@ -59,6 +59,8 @@ def world(home: Path) -> Iterator[dict[str, str]]:
         "trace.csv": b"no,trace\n",
     }.items():
         (home / name).write_bytes(data)
+    (home / "huge.toml").touch()
+    os.truncate(home / "huge.toml", 2 << 20)
     (home / "void").mkdir()
     (home / "dir.html").mkdir()
     os.mkfifo(home / "pipe.json")
@@ -207,6 +209,12 @@ WRONG = [
     f"run {URL} --telemetry http://me:sesame@n1/metrics",
     f"run {URL} --telemetry http://n1/metrics?token=sesame",
     f"run --telemetry nvml {URL}",
+    f"run {URL} --plan ~/huge.toml",
+    f"run {URL} --plan aiperf-pareto --set stages.99.rate=1",
+    f"run {URL} --header :",
+    f"run {URL} --header content-length:5",
+    f"sessions --sessions-dir ~/{'d' * 5000}",
+    f"report {'d' * 300} -o ~/r.html",
 ]
 
 
@@ -242,6 +250,10 @@ VALUES = {
     f"run {URL} --burstiness 2 --concurrency 3": "'2'",
     f"run {URL} --input-tokens histogram:~/none": "~/none",
     f"run {URL} --duration --rate": "'--rate'",
+    f"run {URL} --plan aiperf-pareto --set stages.99.rate=1": "'stages.99.rate'",
+    f"run {URL} --header content-length:5": "content-length",
+    f"sessions --sessions-dir ~/{'d' * 5000}": f"…{'d' * 29}: ",
+    f"report {'d' * 300} -o ~/r.html": f"…{'d' * 29}: ",
     # What is secret is masked.
     f"run {URL} --telemetry http://me:sesame@n1/metrics": "http://***@n1/metrics",
     f"run {URL} --telemetry http://n1/metrics?token=sesame": "http://n1/metrics?***",

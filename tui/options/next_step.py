@@ -32,6 +32,13 @@ _BY_WORDS |= {
     "no regular file": "need a file",
     "neither a file nor a pipe": "need one",
     "no path": "need one",
+    # What getaddrinfo(3) says.
+    "Name or service not known": "need a name or an address that is known here",
+    "Temporary failure in name resolution": "need an address, or a name server that answers",
+}
+_BY_PATTERN = {
+    re.compile(r"larger than \d+ [KMG]iB\Z"): "need a smaller one",
+    re.compile(r"through the pipe in \S+ s\Z"): "need one that ends",
 }
 _NO_TEMPORARY = re.compile(r"No usable temporary directory found in \[.*\]")
 """What Python says where neither TMPDIR nor /tmp nor the working directory can be written."""
@@ -46,5 +53,8 @@ def with_next_step(text: str) -> str:
     text = _NO_TEMPORARY.sub("no directory takes temporary files; need one, named by TMPDIR", text)
     for words, step in _BY_WORDS.items():
         if text.endswith((words, f"{words})")):
+            return f"{text}; {step}"
+    for pattern, step in _BY_PATTERN.items():
+        if pattern.search(text):
             return f"{text}; {step}"
     return text

@@ -31,14 +31,14 @@ def test_a_header_is_a_name_and_a_value(typed: str, want: tuple[str, str]) -> No
 
 BAD = {
     CANARY: "--header: need 'Name: value', or @FILE with one such line for each header",
-    f"a b: {CANARY}": "--header: the name before the colon is none of a header",
-    f": {CANARY}": "--header: the name before the colon is none of a header",
+    f"a b: {CANARY}": "--header: the name before the colon is none of a header, need 'Name: value'",
+    f": {CANARY}": "--header: the name before the colon is none of a header, need 'Name: value'",
     f"x: {CANARY}\r\ny: z": "--header: x: its value cannot be sent, need up to 8192 characters of Latin-1",
     f"x: {CANARY}\u20ac": "--header: x: its value cannot be sent, need up to 8192 characters of Latin-1",
     "x: " + "a" * 9000: "--header: x: its value cannot be sent, need up to 8192 characters of Latin-1",
-    "Content-Length: 5": "--header: content-length is set by ttftop itself",
-    "Accept-Encoding: gzip": "--header: accept-encoding is set by ttftop itself",
-    "Transfer-Encoding: chunked": "--header: transfer-encoding is set by ttftop itself",
+    "Content-Length: 5": "--header: content-length is set by ttftop itself, leave it out",
+    "Accept-Encoding: gzip": "--header: accept-encoding is set by ttftop itself, leave it out",
+    "Transfer-Encoding: chunked": "--header: transfer-encoding is set by ttftop itself, leave it out",
 }
 
 
