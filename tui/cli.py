@@ -101,6 +101,12 @@ def _exit_code(arguments: list[str]) -> int:
         if (found := missing(error)) is None:
             raise
         told = found
+    except ImportError as error:
+        from tui.options.packages import not_loaded
+
+        if (found := not_loaded(error)) is None:
+            raise
+        told = found
     except FileNotFoundError as error:
         from tui.options.next_step import is_of_temporary_files
 

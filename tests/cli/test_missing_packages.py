@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import pytest
 
 from sessions.own_process import module_command
 from telemetry.source import bug
-from tui.options.packages import OF_A_RUN, missing
+from tests.cli.test_bad_input import RECORDED
+from tui.options.packages import OF_A_RUN, missing, not_loaded
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command, OnTerminal
@@ -110,3 +112,37 @@ def test_telemetry_names_a_missing_package() -> None:
     assert bug(ModuleNotFoundError("no", name="prometheus_client.parser")) == (
         "the package prometheus_client.parser is missing in this Python"
     )
+
+
+@pytest.mark.parametrize("said", [b"no library at all", b""])
+def test_a_package_that_the_system_does_not_load_is_one_line_with_its_cause(
+    tmp_path: Path, said: bytes
+) -> None:
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / f"core{EXTENSION_SUFFIXES[0]}").write_bytes(said)
+    (tmp_path / "numpy" / "__init__.py").write_text(
+        "try:\n    from numpy import core\nexcept ImportError as error:\n"
+        "    raise ImportError('read all of this carefully') from error\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "nothing", f"summary {RECORDED}"],
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith("ttftop: error: the package numpy does not load: ")
+    assert done.stderr.endswith("install --force-reinstall numpy\nCODE 2\n")
+    assert done.stderr.count("\n") == 2
+
+
+def test_a_package_that_does_not_load_for_want_of_memory_says_so(tmp_path: Path) -> None:
+    cause = ImportError("lib.so: failed to map segment from shared object", name="x", path=f"{tmp_path}/x.so")
+    told = not_loaded(ImportError("Original error was"))
+    assert told is None, "no extension module is told of"
+    wrapped = ImportError("Original error was")
+    wrapped.__cause__ = cause
+    told = not_loaded(wrapped)
+    assert told is not None
+    assert str(told).endswith("failed to map segment from shared object; need more memory (ulimit -a, free)")
+    assert told.exit_code == 1
