@@ -118,10 +118,10 @@ def _exit_code(arguments: list[str]) -> int:
             told = CommandError("the directory that ttftop was started in is gone: cd to one that is there")
     except MemoryError:
         told = CommandError("no memory is left for ttftop: need more of it (ulimit -a, free)", NOT_VALID)
-    from tui.options.next_step import with_next_step
+    from tui.options.next_step import in_two_lines, with_next_step
     from tui.options.typed_secrets import without_secrets
 
-    tell(f"ttftop: error: {one_line(with_next_step(without_secrets(str(told), arguments)))}")
+    tell(f"ttftop: error: {in_two_lines(with_next_step(without_secrets(str(told), arguments)))}")
     return told.exit_code
 
 

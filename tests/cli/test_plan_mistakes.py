@@ -55,19 +55,19 @@ WRONG = {
     ),
     "3 GB of prompts for the run": (
         '[run]\nprompts = "huge.txt"\n' + CLOSED,
-        "line 3: run.prompts: DIR/huge.txt: it is larger than 1 GiB",
+        "line 3: run.prompts: DIR/huge.txt: it is larger than 1 GiB; need a smaller one",
     ),
     "for a stage": (
         CLOSED + 'prompts = "huge.txt"\n',
-        "line 5: stages[0].prompts: DIR/huge.txt: it is larger than 1 GiB",
+        "line 5: stages[0].prompts: DIR/huge.txt: it is larger than 1 GiB; need a smaller one",
     ),
     "for a mix": (
         CLOSED + '[[mix]]\nname = "a"\nprompts = "huge.txt"\n',
-        "line 7: mix[0].prompts: DIR/huge.txt: it is larger than 1 GiB",
+        "line 7: mix[0].prompts: DIR/huge.txt: it is larger than 1 GiB; need a smaller one",
     ),
     "3 GB of lengths": (
         CLOSED + 'input_tokens = "histogram:huge.txt"\n',
-        "line 5: stages[0].input_tokens: histogram DIR/huge.txt: it is larger than 1 MiB",
+        "line 5: stages[0].input_tokens: histogram DIR/huge.txt: it is larger than 1 MiB; need a smaller one",
     ),
     "a line that is no prompt": (
         CLOSED + 'prompts = "typo.jsonl"\n',

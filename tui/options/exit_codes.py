@@ -27,9 +27,6 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
-_TWO_LINES, _LONG_WORD = 240, 160
-
-
 def is_unicode(text: str) -> bool:
     """False where Python keeps bytes that are not UTF-8 as lone surrogates (PEP 383), which no file holds."""
     try:
@@ -47,9 +44,5 @@ def tell(text: str, end: str = "\n") -> None:
 
 
 def one_line(text: object) -> str:
-    """`text` as one line fit for a terminal, at most 500 characters long: two lines of one, where words such
-    as a path of hundreds of characters are all that makes it longer."""
-    words = str(text).split()
-    while len(" ".join(words)) > _TWO_LINES and len(longest := max(words, key=len)) > _LONG_WORD:
-        words[words.index(longest)] = f"{longest[:40]}…{longest[-30:]}"
-    return printable(" ".join(words), 500)
+    """`text` as one line fit for a terminal, at most 500 characters long."""
+    return printable(" ".join(str(text).split()), 500)

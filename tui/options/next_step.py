@@ -6,6 +6,8 @@ import errno
 import os
 import re
 
+from tui.options.exit_codes import one_line
+
 _STEPS = {
     "need a path that exists": (errno.ENOENT,),
     "need another path": (errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG),
@@ -40,12 +42,22 @@ _BY_PATTERN = {
     re.compile(r"larger than \d+ [KMG]iB\Z"): "need a smaller one",
     re.compile(r"through the pipe in \S+ s\Z"): "need one that ends",
 }
+_TWO_LINES, _LONG_WORD = 240, 160
 _NO_TEMPORARY = re.compile(r"No usable temporary directory found in \[.*\]")
 """What Python says where neither TMPDIR nor /tmp nor the working directory can be written."""
 
 
 def is_of_temporary_files(error: OSError) -> bool:
     return _NO_TEMPORARY.search(error.strerror or "") is not None
+
+
+def in_two_lines(text: str) -> str:
+    """`text` as one line: two of a terminal, where words such as a path of hundreds of characters are all
+    that makes it longer. They are left out in their middle, so that what stands behind them is read."""
+    words = text.split()
+    while len(" ".join(words)) > _TWO_LINES and len(longest := max(words, key=len)) > _LONG_WORD:
+        words[words.index(longest)] = f"{longest[:40]}…{longest[-30:]}"
+    return one_line(" ".join(words))
 
 
 def with_next_step(text: str) -> str:
