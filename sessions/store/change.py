@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -22,9 +25,8 @@ def rename(directory: Path, name: str) -> None:
     Raises:
         SessionError: it goes on, or cannot be read or written.
     """
-    manifest = _at_rest(directory)
-    manifest.session.name = name
-    write(directory, manifest)
+    with _changing(directory) as manifest:
+        manifest.session.name = name
 
 
 def annotate(directory: Path, note: str) -> None:
@@ -35,9 +37,8 @@ def annotate(directory: Path, note: str) -> None:
     """
     if len(note) > NOTE_CAP:
         raise SessionError(f"a note of {len(note):,} characters, allowed are {NOTE_CAP:,}")
-    manifest = _at_rest(directory)
-    manifest.session.note = note
-    write(directory, manifest)
+    with _changing(directory) as manifest:
+        manifest.session.note = note
 
 
 def tag(directory: Path, tags: Sequence[str]) -> list[str]:
@@ -48,14 +49,13 @@ def tag(directory: Path, tags: Sequence[str]) -> list[str]:
     Raises:
         SessionError: as `rename`.
     """
-    manifest = _at_rest(directory)
-    known: dict[str, str] = {}
-    for each in (*manifest.config.tags, *tags):
-        key, _, value = each.partition("=")
-        known[key] = value
-    kept = [f"{key}={value}" for key, value in known.items() if value]
-    manifest.config = msgspec.structs.replace(manifest.config, tags=kept)
-    write(directory, manifest)
+    with _changing(directory) as manifest:
+        known: dict[str, str] = {}
+        for each in (*manifest.config.tags, *tags):
+            key, _, value = each.partition("=")
+            known[key] = value
+        kept = [f"{key}={value}" for key, value in known.items() if value]
+        manifest.config = msgspec.structs.replace(manifest.config, tags=kept)
     return kept
 
 
@@ -88,7 +88,31 @@ def unreadable(directory: Path) -> str:
     return ""
 
 
-def _at_rest(directory: Path) -> Manifest:
-    if is_live(directory):
-        raise SessionError(f"{directory.name}: still going on, and its supervisor writes what it is called")
-    return read(directory)
+@contextmanager
+def _changing(directory: Path) -> Iterator[Manifest]:
+    """Its manifest, which is written after the block. Who changes it meanwhile waits, and finds this change."""
+    with _alone(directory):
+        if is_live(directory):
+            raise SessionError(
+                f"{directory.name}: still going on, and its supervisor writes what it is called"
+            )
+        manifest = read(directory)
+        yield manifest
+        write(directory, manifest)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """A lock of the directory itself, where the file system has locks: that of its file says that a run is
+    live."""
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # `read` says what is wrong with it
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -37,17 +37,20 @@ def pack(directory: Path, file: Path) -> int:
     """Writes `file`, for its owner alone, and returns its bytes.
 
     Raises:
-        SessionError: there is such a file already, or one cannot be read or written.
+        SessionError: there is such a file already, the session has too many, or one cannot be read or
+            written.
     """
     folder = re.sub(r"[^A-Za-z0-9._-]+", "-", directory.name).lstrip("._-")[:100] or "session"
     try:
+        files = [path for path in sorted(directory.iterdir()) if _goes_along(path)]
+        if len(files) >= FILES_CAP:
+            many = f"{directory.name}: {len(files):,} files"
+            raise SessionError(f"{many}, a pack holds fewer than {FILES_CAP:,}; send its directory")
         fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             with open(fd, "wb") as out, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                for path in sorted(directory.iterdir()):
-                    own = _MEMBER.fullmatch(path.name) and path.name != _NOTES
-                    if own and path.is_file() and not path.is_symlink():
-                        _add(tar, path, f"{folder}/{path.name}")
+                for path in files:
+                    _add(tar, path, f"{folder}/{path.name}")
                 notes = notes_path(directory)
                 if notes.is_file() and not notes.is_symlink() and not notes.parent.is_symlink():
                     _add(tar, notes, f"{folder}/{_NOTES}")
@@ -59,6 +62,11 @@ def pack(directory: Path, file: Path) -> int:
         raise SessionError(f"{file}: is there already; give another name with -o") from None
     except OSError as error:
         raise SessionError(f"{error.filename or file}: {error.strerror}") from None
+
+
+def _goes_along(path: Path) -> bool:
+    own = _MEMBER.fullmatch(path.name) is not None and path.name != _NOTES
+    return own and path.is_file() and not path.is_symlink()
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import tarfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ import pytest
 from sessions.nodes.mirror import telemetry_file
 from sessions.plan.config import LoadConfig
 from sessions.plan.node_words import parse_nodes
+from sessions.store import change
 from sessions.store.directory import hold_lock
-from sessions.store.manifest import read, write
+from sessions.store.manifest import Manifest, read, write
 from sessions.store.notes import NotesFollower, add_note
 from sessions.store.pack import pack, unpacked
 from sessions.summary.digest import digest
@@ -304,3 +306,33 @@ def test_the_list_and_the_home_screen_say_a_load_in_the_same_words(
     row = describe(place)
     assert isinstance(row, Listed)
     assert (row.load, digest(place).load) == (said, said)
+
+
+def test_what_two_people_change_of_a_session_at_once_is_kept_of_both(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has read the manifest and not written it yet when the other comes, who waits for the first."""
+    directory, others = root / "20260101-000000-a", list[threading.Thread]()
+
+    def read_while_another_comes(where: Path) -> Manifest:
+        manifest = read(where)
+        if not others:
+            others.append(threading.Thread(target=change.tag, args=(where, ["tp=2"])))
+            others[0].start()
+            others[0].join(0.2)
+        return manifest
+
+    monkeypatch.setattr(change, "read", read_while_another_comes)
+    change.tag(directory, ["gpu=H100"])
+    others[0].join(30)
+    assert read(directory).config.tags == ["gpu=H100", "tp=2"]
+
+
+def test_a_session_of_more_files_than_a_pack_holds_is_refused_and_leaves_none(
+    did: Typed, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.store.pack.FILES_CAP", 2)
+    done = did("pack", "20260101", "-o", str(tmp_path / "a.ttftop"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "files, a pack holds fewer than 2; send its directory" in done.stderr
+    assert not (tmp_path / "a.ttftop").exists()
