@@ -90,7 +90,7 @@ def unreadable(directory: Path) -> str:
 
 @contextmanager
 def _changing(directory: Path) -> Iterator[Manifest]:
-    """Its manifest, which is written after the block. Who changes it meanwhile waits, and finds this change."""
+    """Its manifest, written after the block. Who changes it meanwhile waits, and finds this change."""
     with _alone(directory):
         if is_live(directory):
             raise SessionError(
